@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* heap.h - where buckets, arrays, payloads and garbage come from.
+ *
+ * Two heaps behind one set of functions:
+ *
+ *   HEAP_SPAN    spans of equal objects, in Go's size classes (runtime/sizeclasses.go, Go 1.19.8) over
+ *                8 KiB pages of one reserved arena; everything that is known about an object (allocated,
+ *                dead, mark and has-overflow bits, stamps, the strategy's node) lies in arrays beside
+ *                the span, never in the object.  Objects above 32 KiB have a span of their own.
+ *   HEAP_MALLOC  malloc(), with the same facts in a prefix before the object, so that another
+ *                allocator can be preloaded.
+ *
+ * Freed means reusable.  Memory returns to the operating system by heap_scavenge() only.
+ *
+ * Threads: each thread that allocates or frees owns a heap_cache; a cache is used by its owner only.
+ * Any thread with a cache may free any object.  An object is freed at most once; nobody may touch it
+ * afterwards (a checked build aborts with the address and class: "double free", "not an object").
+ */
+#ifndef RECLAIMBENCH_HEAP_H
+#define RECLAIMBENCH_HEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Every object has a class; lifetimes and conservation are kept per class. */
+enum obj_class {
+	OBJ_VALUE,	      /* payload of an entry */
+	OBJ_BUCKET,	      /* overflow bucket allocated on its own */
+	OBJ_EVACUATED_BUCKET, /* bookkeeping only: old buckets waiting for their array (never allocated) */
+	OBJ_ARRAY,	      /* bucket array */
+	OBJ_MAP,	      /* a whole map's current array, retired because the map was dropped */
+	OBJ_TABLE,	      /* table descriptor */
+	OBJ_GARBAGE,	      /* what a server allocates beside the map */
+	OBJ_N_CLASSES,
+};
+extern const char *const obj_class_names[OBJ_N_CLASSES]; /* "value", "bucket", ... as in the CSV */
+
+enum heap_kind { HEAP_SPAN, HEAP_MALLOC };
+
+struct heap_config {
+	enum heap_kind kind;
+	size_t node_bytes;	/* the strategy's node per object; 0: none.  At most 64 */
+	bool stamps;		/* keep struct heap_stamps per object (lifetime tracking) */
+	size_t arena_bytes;	/* address space reserved; 0: 64 GiB or what RLIMIT_AS allows */
+	size_t limit_bytes;	/* refuse to hold more than this from the OS; 0: no limit */
+	bool huge_pages;	/* madvise(MADV_HUGEPAGE) on the arena and large spans */
+	bool poison;		/* fill freed objects with HEAP_POISON and check it at reuse (audit) */
+	uint64_t fail_at;	/* fail the k-th allocation from the OS or of an object; 0: never */
+};
+#define HEAP_POISON 0xdb
+
+/* An object's times, in clock ticks; 0 = not yet.  Written by the thread that causes the event, while
+ * it alone may (see hmap.h, reclaim.h); read by whoever frees, and at stage ends when all is quiet. */
+struct heap_stamps {
+	uint64_t dead_ticks;	/* bit 0 is not time: set when the table was growing at the death */
+	uint64_t retired_ticks; /* 0 also when this object is not sampled */
+};
+
+struct heap;
+struct heap_cache;
+struct heap_span;
+
+/* 0 or -errno (-EINVAL bad config, -ENOMEM). */
+int heap_create(struct heap **out, const struct heap_config *config) __attribute__((warn_unused_result));
+/* All caches must be destroyed first.  Gives everything back, allocated or not. */
+void heap_destroy(struct heap *h);
+enum heap_kind heap_kind(const struct heap *h);
+
+/* A cache for the calling thread; NULL on -ENOMEM. */
+struct heap_cache *heap_cache_create(struct heap *h);
+/* Return the cached spans to the heap.  Owner, or anybody once the owner is gone. */
+void heap_cache_destroy(struct heap_cache *c);
+
+/* Allocate.  `zero`: the object is zeroed.  NULL when memory or the limit is exhausted.  16-byte
+ * aligned; arrays are 64-byte aligned at least (span: page aligned).
+ * Cost: some 10 ns from the cache.  Never blocks for the collector, never polls a safepoint. */
+void *heap_alloc(struct heap_cache *c, enum obj_class class, size_t bytes, bool zero);
+
+/* Free one object: it is reusable when this returns.  Lock-free unless its span becomes empty. */
+void heap_free(struct heap_cache *c, void *obj);
+
+/* What an object is.  Any thread, while the object is allocated (retired counts). */
+enum obj_class heap_class(const struct heap *h, const void *obj);
+size_t heap_bytes(const struct heap *h, const void *obj); /* as requested */
+void *heap_node(const struct heap *h, const void *obj);   /* node_bytes zeroed bytes, 16-aligned */
+void *heap_node_object(const struct heap *h, const void *node); /* the way back; cost: ~5 ns (span) */
+struct heap_stamps *heap_stamps(const struct heap *h, const void *obj); /* NULL if !config.stamps */
+
+/* Tell whether `obj` is a currently allocated object's start.  For audits; slow is fine. */
+bool heap_is_object(const struct heap *h, const void *obj);
+
+/* Visit every allocated object (live, dead, retired alike).  Only while no thread allocates or frees. */
+typedef void heap_visit_fn(void *ctx, void *obj, enum obj_class class, size_t bytes,
+			   struct heap_stamps *stamps);
+void heap_visit(struct heap *h, heap_visit_fn *fn, void *ctx);
+
+/* Packing of 16-aligned object addresses into words (hmap.h: struct bucket).  A word's upper bits hold
+ * (address - base) >> 4, its lower `shift` bits are free for the user.  Span heap: base is the arena,
+ * shift 32.  Malloc: base 0, shift 20 (44 bits of address).  Constant for the heap's life. */
+struct heap_packing {
+	uintptr_t base;
+	unsigned shift;
+};
+struct heap_packing heap_packing(const struct heap *h);
+
+struct heap_stats {
+	uint64_t os_bytes;	 /* mapped and not returned (malloc: bytes allocated incl. prefix) */
+	uint64_t in_use_bytes;	 /* pages in spans that hold at least one object */
+	uint64_t free_bytes;	 /* pages reusable but still held */
+	uint64_t returned_bytes; /* cumulative, by heap_scavenge() */
+	uint64_t n_spans;
+	uint64_t metadata_bytes; /* span structs, bit arrays, stamps, nodes */
+	uint64_t bitmap_bytes;	 /* of those, mark bits */
+};
+void heap_stats(struct heap *h, struct heap_stats *out);
+
+/* Give up to `bytes` of free pages back to the operating system (madvise); returns how many were.
+ * Any thread with no lock held; slow (about 1 us a page run). */
+size_t heap_scavenge(struct heap *h, size_t bytes);
+
+/* Called by an allocating thread when its cache needs another span, before the heap takes fresh pages:
+ * the strategy may sweep here.  `bytes` is the size of the span wanted.  Must not allocate from this
+ * heap and must not block.  Set once, before any allocation; NULL: none. */
+struct heap_hooks {
+	void (*want_span)(void *ctx, struct heap_cache *c, size_t bytes);
+	/* A cache has just taken ownership of a span / given it back; for sweepgen's span states. */
+	void (*span_cached)(void *ctx, struct heap_span *s);
+	void (*span_uncached)(void *ctx, struct heap_span *s);
+	/* A span has just been made (fresh pages) or is about to be destroyed (all objects free). */
+	void (*span_created)(void *ctx, struct heap_span *s);
+	void (*span_released)(void *ctx, struct heap_span *s);
+	void *ctx;
+};
+void heap_set_hooks(struct heap *h, const struct heap_hooks *hooks);
+
+#endif

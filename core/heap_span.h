@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* heap_span.h - the span as collectors see it (strategies/gc/, sweepgen, mark).  Others use heap.h.
+ *
+ * Only for HEAP_SPAN.  A span holds objects of one obj_class and one size class.  Beside it lie:
+ *
+ *   alloc_bits     set: handed out, or held by the owning cache for handing out (a cache claims up to a
+ *                  word of 64 at a time; what it has claimed and not handed out is in cache_word).
+ *                  Set by the owner's claim, cleared by a free; atomic read-modify-write both.
+ *   dead_bits[2]   sweepgen: set by retire, in the half that the current generation's parity names;
+ *                  the sweeper takes and clears the other half.
+ *   mark_bits      mark: set by markers, barrier and allocation during marking (atomic OR, or a plain
+ *                  test first); cleared by the sweep, which owns the span.
+ *   overflow_bits  arrays only, one bit per bucket: its link is not null.  Written by the map.
+ *   bucket_marks   arrays only, one bit per bucket: reached by the marker this cycle (coverage).
+ *   stamps, nodes  see heap.h.
+ *
+ * `sweepgen` is the collector's (GO-FACTS section 2); the heap itself only initialises it through
+ * hooks.span_created and never reads it.
+ *
+ * Ownership: a span is in exactly one place: the current span of one cache (owner != NULL), or in the
+ * central set of its class, or being released.  Sweeping a span means owning its `sweepgen`
+ * (sg-2 -> sg-1 by compare-and-swap), which is the collector's business, not the heap's.
+ */
+#ifndef RECLAIMBENCH_HEAP_SPAN_H
+#define RECLAIMBENCH_HEAP_SPAN_H
+
+#include "atomic.h"
+#include "heap.h"
+
+#define HEAP_PAGE_BYTES 8192
+
+struct heap_span {
+	char *base;		   /* first object */
+	uint32_t elem_bytes;	   /* distance of objects; a large span: its whole size */
+	uint32_t n_elems;
+	uint32_t n_pages;
+	uint32_t n_words;	   /* 64-bit words per bit array */
+	uint32_t n_buckets;	   /* arrays: bits in overflow_bits and bucket_marks; else 0 */
+	uint32_t index;		   /* in heap_span_at() */
+	uint64_t divide_magic;	   /* (offset * magic) >> 32 = object index; Go's divMul */
+	size_t object_bytes;	   /* as requested (large spans; small ones: elem_bytes) */
+	uint8_t class;		   /* enum obj_class */
+	uint8_t size_class;	   /* 0: large */
+	bool is_large;
+	_Atomic(uint32_t) sweepgen;	     /* collector's */
+	_Atomic(struct heap_cache *) owner;  /* written by that cache's thread */
+	_Atomic(uint32_t) n_free_hint;	     /* statistics; may lag */
+	_Atomic(uint64_t) *alloc_bits;
+	_Atomic(uint64_t) *dead_bits[2];
+	_Atomic(uint64_t) *mark_bits;
+	_Atomic(uint64_t) *overflow_bits;
+	_Atomic(uint64_t) *bucket_marks;
+	struct heap_stamps *stamps;
+	char *nodes;
+	/* heap.c's own, below; see there */
+	uint32_t cache_index;	   /* owner: the word of alloc_bits it claims from */
+	uint64_t cache_word;	   /* owner: claimed, not yet handed out */
+	bool needs_zero;
+	_Atomic(uint32_t) central_state;
+	struct heap_span *next, *prev;
+	struct heap *heap;
+	_Atomic(uint64_t) state_since_ticks; /* collector's, for the time in each state */
+};
+
+/* The span an address lies in, or NULL (outside the arena, or free pages).  Any address.  ~2 ns. */
+struct heap_span *heap_span_of(const struct heap *h, const void *address);
+
+/* Which object of the span an address lies in (interior addresses allowed). */
+static inline uint32_t heap_span_index(const struct heap_span *s, const void *address)
+{
+	return (uint32_t)(((uint64_t)((const char *)address - s->base) * s->divide_magic) >> 32);
+}
+static inline void *heap_span_object(const struct heap_span *s, uint32_t i)
+{
+	return s->base + (size_t)i * s->elem_bytes;
+}
+
+/* Enumerate spans by index: 0 <= i < heap_n_spans().  An entry may be NULL (released).  A span's struct
+ * is never unmapped while the heap lives, so a stale pointer may be read (its index and sweepgen tell). */
+uint32_t heap_n_spans(const struct heap *h);
+struct heap_span *heap_span_at(const struct heap *h, uint32_t i);
+
+/* Free every object whose bit is set in `dead` (n_words words), all at once: reusable on return.  The
+ * caller owns the span's sweep; the span may be cached by another thread only if the caller has
+ * established that the owner is parked.  A span that became empty goes back to the page heap (and must
+ * not be touched any more: returns true).  A cached span is never released.
+ * Cost: a few ns per word plus one per span; addresses in order. */
+bool heap_span_free_bits(struct heap_cache *c, struct heap_span *s, const uint64_t *dead);
+
+/* Take one swept-candidate span of this class out of the central set so that the caller may sweep it and
+ * then allocate from it, without making it the cache's current span; NULL when there is none.  Used by
+ * hooks.want_span.  Give it back with heap_central_put(). */
+struct heap_span *heap_central_take(struct heap *h, enum obj_class class, uint8_t size_class);
+void heap_central_put(struct heap *h, struct heap_span *s);
+
+/* Return the cache's current spans to the central sets (Go: flush at the flip).  Owner, or another thread
+ * while the owner is parked. */
+void heap_cache_flush(struct heap_cache *c);
+
+/* Go's allocation size for a request: the size class' bytes, or rounded up to pages when large. */
+size_t heap_round_up(size_t bytes);
+
+#endif

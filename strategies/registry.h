@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.h - the table of built-in strategies, made from strategies.def. */
+#ifndef RECLAIMBENCH_REGISTRY_H
+#define RECLAIMBENCH_REGISTRY_H
+
+#include "reclaim.h"
+
+/* NULL-terminated, in the order of strategies.def. */
+extern const struct reclaim_ops *const reclaim_strategies[];
+
+/* By name; NULL when there is none of that name. */
+const struct reclaim_ops *reclaim_strategy_find(const char *name);
+
+#endif
