@@ -131,6 +131,15 @@ struct hmap_visitor {
 };
 void hmap_trace(struct hmap *m, struct reclaim_thread *t, const struct hmap_visitor *visitor);
 
+/* A chunk of an array, in address order: buckets [from, to) and the chains behind them. */
+void hmap_trace_array(struct hmap *m, void *array, uint64_t from, uint64_t to, bool is_old,
+		      const struct hmap_visitor *visitor);
+
+/* The map a root belongs to (each map registers itself as a root), or NULL when the root is not a map. */
+struct hmap *hmap_from_root(struct reclaim_root *root);
+/* For collectors that walk buckets themselves (hmap_layout.h). */
+const struct hmap_config *hmap_config(const struct hmap *m);
+
 /* Check every invariant of the structure (tophash states, counts, chains, old bits); returns the number of
  * faults and writes the first to `message`.  Quiet only. */
 unsigned hmap_validate(struct hmap *m, char *message, size_t message_size);

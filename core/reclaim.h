@@ -163,8 +163,13 @@ struct reclaim_config {
 struct reclaim_counters {
 	_Atomic(uint64_t) n_allocated, n_retired, n_freed;
 	_Atomic(uint64_t) allocated_bytes, retired_bytes, freed_bytes;
-	/* The limbo gauge's integral from event times alone, without looking at any object's stamps:
-	 * sum of the ticks (relative to the stage) of retires and of frees.  Little's law compares. */
+	/* Of those, the ones that were stamped (all of them unless sampled; never garbage). */
+	_Atomic(uint64_t) n_stamped_retired, n_stamped_freed;
+	_Atomic(uint64_t) stamped_retired_bytes, stamped_freed_bytes;
+	/* The limbo gauge's integral over a stage, from counts and event times alone, without looking at any
+	 * object's stored stamps: sums, over the stamped objects, of (event time - stage begin).  With g0
+	 * objects in limbo at the begin, n_r retired and n_f freed in a stage of T ticks the integral is
+	 * g0*T + (n_r*T - retire_ticks_sum) - (n_f*T - free_ticks_sum).  Little's law compares. */
 	_Atomic(int64_t) retire_ticks_sum, free_ticks_sum;	 /* object x ticks */
 	_Atomic(int64_t) retire_byte_ticks_sum, free_byte_ticks_sum; /* byte x ticks / 1024 */
 };
@@ -183,6 +188,7 @@ struct reclaim_thread {
 	uint32_t sample_left; /* retires until the next stamped one */
 	uint64_t stage_begin_ticks;
 	void *state; /* thread_bytes */
+	_Atomic(uint64_t) *registration_epoch; /* the domain's */
 	void *map_lock; /* READER_LOCKS: the stripe this thread holds (hmap.c) */
 	struct life_recorder life;
 	struct reclaim_counters counters[OBJ_N_CLASSES];
@@ -259,6 +265,31 @@ void reclaim_free(struct reclaim_thread *t, void *object, uint64_t safe_ticks, u
 void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes,
 			  struct heap_stamps *stamps, uint64_t safe_ticks, uint64_t now_ticks);
 
+/* What belongs to a bucket array and dies with it, beside the array: when each old bucket died (was
+ * evacuated), which gives the class `evacuated bucket`, and what the map keeps.  The domain owns it from
+ * reclaim_attach() on and frees it when the array is freed (after `release`).  At most one per object. */
+struct reclaim_attachment {
+	void *object;
+	uint64_t n_deaths;
+	_Atomic(uint64_t) *death_ticks; /* n_deaths, 0: not dead; malloc'ed, or NULL; bit 0 as in heap_stamps */
+	void *data;			/* malloc'ed, or NULL; freed too */
+	struct reclaim_attachment *next; /* reclaim.c's */
+};
+/* `a` is malloc'ed by the caller and filled in.  Cannot fail. */
+void reclaim_attach(struct reclaim *r, struct reclaim_attachment *a);
+
+/* True when the calling thread is the only registered mutator or reader; then the registry stays locked, so
+ * that nobody else can register, until reclaim_alone_end(). */
+bool reclaim_alone_begin(struct reclaim_thread *t);
+void reclaim_alone_end(struct reclaim_thread *t);
+/* Changes whenever a mutator or reader registers or unregisters.  One relaxed load. */
+static inline uint64_t reclaim_registration_epoch(const struct reclaim_thread *t)
+{
+	/* acquire: pairs with the release in reclaim_register() and reclaim_unregister(), so that what a
+	 * thread that left had counted is seen. */
+	return load_acquire(t->registration_epoch);
+}
+
 /* Garbage as a server makes it: allocated, touched (one word per cache line is not written; the first word
  * is), and dropped at once.  COLLECTS_GARBAGE strategies leave it to the collector, others free it. */
 void reclaim_garbage(struct reclaim_thread *t, size_t bytes);
@@ -281,6 +312,8 @@ void reclaim_quiet_end(struct reclaim *r);
 struct reclaim_totals {
 	uint64_t n_allocated[OBJ_N_CLASSES], n_retired[OBJ_N_CLASSES], n_freed[OBJ_N_CLASSES];
 	uint64_t allocated_bytes[OBJ_N_CLASSES], retired_bytes[OBJ_N_CLASSES], freed_bytes[OBJ_N_CLASSES];
+	uint64_t n_stamped_retired[OBJ_N_CLASSES], n_stamped_freed[OBJ_N_CLASSES];
+	uint64_t stamped_retired_bytes[OBJ_N_CLASSES], stamped_freed_bytes[OBJ_N_CLASSES];
 	int64_t retire_ticks_sum[OBJ_N_CLASSES], free_ticks_sum[OBJ_N_CLASSES];
 	int64_t retire_byte_ticks_sum[OBJ_N_CLASSES], free_byte_ticks_sum[OBJ_N_CLASSES];
 };
