@@ -37,10 +37,14 @@ struct life_hist {
 	uint32_t censored[HIST_N_BINS];
 	uint32_t entered[HIST_N_BINS];
 	uint64_t n_from_zero;
+	uint64_t n_entered, n_events, n_censored; /* the sums of the bins */
 	uint64_t n_clipped;
-	uint64_t max_event_ns; /* exact; 0: no event */
+	uint64_t max_event_ns;	  /* exact; 0: no event */
+	uint64_t max_censored_ns; /* exact; 0: none */
 	double sum_event_ns;
 };
+/* Add counts (of another thread, or of another table state to report both together). */
+void life_hist_merge(struct life_hist *into, const struct life_hist *from);
 
 /* What a strategy knows of an object's safety when it is freed. */
 #define LIFE_SAFE_UNKNOWN UINT64_MAX /* the library hides it: grace and sweep are not available */
