@@ -180,6 +180,7 @@ struct reclaim_thread {
 	uint32_t flags; /* ops->flags */
 	uint32_t index; /* 0 .. max_threads-1; reused after unregister */
 	enum reclaim_role role;
+	bool is_registered, is_visible; /* reclaim.c's, under the registry lock */
 	bool is_online;
 	bool is_in_section;
 	bool tracking;
@@ -299,6 +300,9 @@ void reclaim_root_add(struct reclaim *r, struct reclaim_root *root);
 void reclaim_root_remove(struct reclaim *r, struct reclaim_root *root);
 /* Trace all roots under the roots lock. */
 void reclaim_trace_roots(struct reclaim *r, struct reclaim_thread *t, reclaim_trace_fn *visit, void *ctx);
+
+/* Visit the roots themselves, under the roots lock. */
+void reclaim_for_each_root(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_root *root), void *ctx);
 
 /* BACKGROUND threads and library callbacks do their freeing between these two, so that a snapshot at a
  * stage's end can hold them still.  Not nested; short; may block while a snapshot is taken. */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* reclaim_internal.h - the domain's own state, for reclaim*.c only. */
+#ifndef RECLAIMBENCH_RECLAIM_INTERNAL_H
+#define RECLAIMBENCH_RECLAIM_INTERNAL_H
+
+#include "reclaim.h"
+
+#define RECLAIM_MAX_THREADS 4096u
+/* Arrays alive at once are few, except where many maps are dropped: then some thousand. */
+#define RECLAIM_N_ATTACHMENT_CHAINS 1024u
+
+struct reclaim {
+	struct reclaim_config config;
+	const struct reclaim_ops *ops;
+	const struct clock *clock;
+	struct heap *heap;
+	void *state; /* the strategy's */
+
+	pthread_mutex_t registry_lock;	 /* records, n_records, n_users, is_registered, is_visible */
+	struct reclaim_thread **records; /* [max_threads]; NULL until first used */
+	unsigned n_records;
+	unsigned n_users; /* registered mutators and readers */
+	uint64_t stage_begin_ticks;
+
+	pthread_mutex_t roots_lock;
+	struct reclaim_root *roots;
+
+	pthread_mutex_t work_lock;
+
+	pthread_mutex_t attachments_lock;
+	struct reclaim_attachment *attachments[RECLAIM_N_ATTACHMENT_CHAINS];
+
+	/* Read by every insert, written when a thread comes or goes: a line of its own. */
+	_Atomic(uint64_t) registration_epoch __attribute__((aligned(PADDING_BYTES)));
+};
+
+static inline size_t reclaim_padded(size_t bytes)
+{
+	return (bytes + PADDING_BYTES) / PADDING_BYTES * PADDING_BYTES;
+}
+
+void reclaim_release(struct reclaim *r);
+
+/* reclaim_options.c: set the defaults, then what `text` says ("gogc=50,batch=64" or NULL). */
+int reclaim_options_parse(const struct reclaim_ops *ops, const char *text, void *state, char *message,
+			  size_t message_size);
+
+/* reclaim_attach.c: an array is freed: its attachment's deaths become lifetimes of evacuated buckets. */
+void reclaim_detach(struct reclaim_thread *t, void *object, const struct heap_stamps *stamps,
+		    uint64_t safe_ticks, uint64_t now_ticks);
+void reclaim_attachment_survivors(struct reclaim *r, uint64_t now_ticks, struct life_recorder *out);
+void reclaim_attachment_free(struct reclaim_attachment *a);
+
+#endif
