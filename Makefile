@@ -28,6 +28,16 @@ CFLAGS   += -std=c17 -g $(OPT) $(WARN) $(SANFLAGS) -pthread
 LDFLAGS  += $(SANFLAGS) -pthread
 LDLIBS   += -lm
 
+VERSION  := 0.1.0
+
+# Optional libraries: strategies that need them are left out where they are absent (`list` says so).
+has_header = $(shell printf '%s\n' '\#include <$(1)>' | $(CC) -fsyntax-only -x c - 2>/dev/null && echo 1)
+HAVE_CK   := $(call has_header,ck_epoch.h)
+HAVE_URCU := $(call has_header,urcu/rculfhash.h)
+CPPFLAGS  += $(if $(HAVE_CK),-DHAVE_CK=1) $(if $(HAVE_URCU),-DHAVE_URCU=1)
+STRATEGY_LIBS := $(if $(HAVE_CK),-lck) \
+		 $(if $(HAVE_URCU),-lurcu-memb -lurcu-qsbr -lurcu-mb -lurcu-cds -lurcu-common)
+
 LIB_SRC     := $(wildcard core/*.c strategies/*.c strategies/gc/*.c)
 HARNESS_SRC := $(wildcard harness/*.c harness/load/*.c harness/run/*.c harness/measure/*.c harness/report/*.c)
 HARNESS_SRC := $(filter-out harness/main.c,$(HARNESS_SRC))
@@ -35,6 +45,12 @@ TEST_SRC    := $(wildcard core/tests/test_*.c strategies/tests/test_*.c harness/
 LIB_OBJ     := $(LIB_SRC:%.c=$(B)/%.o)
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$(B)/%.o)
 TEST_BIN    := $(TEST_SRC:%.c=$(B)/%)
+
+# The build's own description; written anew when it has changed.
+BUILD_INFO := $(B)/build_info.gen.h
+BUILD_INFO_RUN := $(shell scripts/build-info $(BUILD_INFO) '$(VERSION)' '$(SAN)' '$(CC)' $(CPPFLAGS) $(CFLAGS))
+$(B)/harness/build_info.o: $(BUILD_INFO)
+$(B)/harness/build_info.o: CPPFLAGS += -I$(B)
 
 HARNESS_LIBS := -lpfm -linih -ljansson -lcsv -lz -lzstd -lhwloc -lxxhash
 
@@ -51,9 +67,9 @@ $(B)/libharness.a: $(HARNESS_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(B)/reclaimbench: $(B)/harness/main.o $(B)/libharness.a $(B)/libreclaimbench.a
 	$(if $(V),,@echo "  LD   $@")
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(HARNESS_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
 $(TEST_BIN): $(B)/%: $(B)/%.o $(B)/libharness.a $(B)/libreclaimbench.a
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(HARNESS_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
 
 .PHONY: all tests clean
 tests: $(TEST_BIN)
