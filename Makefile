@@ -8,6 +8,7 @@ OPT     ?= -O2
 PREFIX  ?= /usr/local
 SAN     ?=
 V       ?=
+.DEFAULT_GOAL := all
 Q       := $(if $(V),,@)
 
 ifneq ($(filter-out address thread undefined audit coverage,$(SAN)),)

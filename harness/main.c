@@ -21,7 +21,7 @@ static const struct cli_command *const commands[] = {
 
 static const struct cli_command *main_find(const char *name)
 {
-	for (size_t i = 0; i < N_COMMANDS; i++) {
+	for (size_t i = 0; commands[i]; i++) {
 		if (strcmp(commands[i]->name, name) == 0)
 			return commands[i];
 	}
@@ -33,7 +33,7 @@ static int main_unknown(const char *name)
 	const char *names[N_COMMANDS + 1];
 	const char *nearest;
 
-	for (size_t i = 0; i < N_COMMANDS; i++)
+	for (size_t i = 0; commands[i]; i++)
 		names[i] = commands[i]->name;
 	names[N_COMMANDS] = "help";
 	nearest = cli_nearest(name, names, N_COMMANDS + 1);
@@ -49,7 +49,7 @@ static void main_help(FILE *f)
 	fprintf(f, "Usage: reclaimbench SUBCOMMAND [OPTION...]\n\n"
 		   "Compare memory-reclamation strategies on one concurrent hash map.\n\n"
 		   "Subcommands:\n");
-	for (size_t i = 0; i < N_COMMANDS; i++)
+	for (size_t i = 0; commands[i]; i++)
 		fprintf(f, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(f, "  %-11s %s\n\n", "help", "help on a subcommand: its options, with examples");
 	fprintf(f, "Numbers take k, M, G, Ki, Mi, Gi and 2^n; times ns, us, ms, s, m and h.\n"
