@@ -43,7 +43,7 @@ struct heap_config {
 	size_t node_bytes;	/* the strategy's node per object; 0: none.  At most 64 */
 	bool stamps;		/* keep struct heap_stamps per object (lifetime tracking) */
 	size_t arena_bytes;	/* address space reserved; 0: 64 GiB or what RLIMIT_AS allows */
-	size_t limit_bytes;	/* refuse to hold more than this from the OS; 0: no limit */
+	size_t limit_bytes;	/* refuse to hold more than this from the OS (os_bytes); 0: no limit */
 	bool huge_pages;	/* madvise(MADV_HUGEPAGE) on the arena and large spans */
 	bool poison;		/* fill freed objects with HEAP_POISON and check it at reuse (audit) */
 	uint64_t fail_at;	/* fail the k-th allocation from the OS or of an object; 0: never */
@@ -82,12 +82,15 @@ void heap_free(struct heap_cache *c, void *obj);
 
 /* What an object is.  Any thread, while the object is allocated (retired counts). */
 enum obj_class heap_class(const struct heap *h, const void *obj);
-size_t heap_bytes(const struct heap *h, const void *obj); /* as requested */
+/* Bytes as requested; of a small object in a span: of its size class.  Account with this, not with the
+ * request, or allocated and freed bytes differ. */
+size_t heap_bytes(const struct heap *h, const void *obj);
 void *heap_node(const struct heap *h, const void *obj);   /* node_bytes zeroed bytes, 16-aligned */
 void *heap_node_object(const struct heap *h, const void *node); /* the way back; cost: ~5 ns (span) */
 struct heap_stamps *heap_stamps(const struct heap *h, const void *obj); /* NULL if !config.stamps */
 
-/* Tell whether `obj` is a currently allocated object's start.  For audits; slow is fine. */
+/* Tell whether `obj` is a currently allocated object's start.  For audits; slow: malloc walks the list of
+ * all objects. */
 bool heap_is_object(const struct heap *h, const void *obj);
 
 /* Visit every allocated object (live, dead, retired alike).  Only while no thread allocates or frees. */
@@ -96,7 +99,7 @@ typedef void heap_visit_fn(void *ctx, void *obj, enum obj_class class, size_t by
 void heap_visit(struct heap *h, heap_visit_fn *fn, void *ctx);
 
 /* Packing of 16-aligned object addresses into words (hmap.h: struct bucket).  A word's upper bits hold
- * (address - base) >> 4, its lower `shift` bits are free for the user.  Span heap: base is the arena,
+ * (address - base) >> 4, never 0 for an object, its lower `shift` bits are free for the user.  Span heap: base is the arena,
  * shift 32.  Malloc: base 0, shift 20 (44 bits of address).  Constant for the heap's life. */
 struct heap_packing {
 	uintptr_t base;
@@ -106,12 +109,12 @@ struct heap_packing heap_packing(const struct heap *h);
 
 struct heap_stats {
 	uint64_t os_bytes;	 /* mapped and not returned (malloc: bytes allocated incl. prefix) */
-	uint64_t in_use_bytes;	 /* pages in spans that hold at least one object */
+	uint64_t in_use_bytes;	 /* pages in spans, without the empty spares of the classes */
 	uint64_t free_bytes;	 /* pages reusable but still held */
 	uint64_t returned_bytes; /* cumulative, by heap_scavenge() */
 	uint64_t n_spans;
 	uint64_t metadata_bytes; /* span structs, bit arrays, stamps, nodes */
-	uint64_t bitmap_bytes;	 /* of those, mark bits */
+	uint64_t bitmap_bytes;	 /* of those, mark bits (and bucket marks) */
 };
 void heap_stats(struct heap *h, struct heap_stats *out);
 
@@ -119,12 +122,15 @@ void heap_stats(struct heap *h, struct heap_stats *out);
  * Any thread with no lock held; slow (about 1 us a page run). */
 size_t heap_scavenge(struct heap *h, size_t bytes);
 
-/* Called by an allocating thread when its cache needs another span, before the heap takes fresh pages:
- * the strategy may sweep here.  `bytes` is the size of the span wanted.  Must not allocate from this
+/* Called by an allocating thread each time its cache needs another span, and before each large object,
+ * before the heap looks for one or takes fresh pages: the strategy may sweep here.  `bytes` is the size of
+ * the span wanted.  All hooks are called with no lock of the heap held.  Must not allocate from this
  * heap and must not block.  Set once, before any allocation; NULL: none. */
 struct heap_hooks {
 	void (*want_span)(void *ctx, struct heap_cache *c, size_t bytes);
-	/* A cache has just taken ownership of a span / given it back; for sweepgen's span states. */
+	/* A cache has just taken ownership of a span, and allocates from it when this returns: a collector
+	 * sweeps it here if that is due (heap_span_free_bits(); it is not released under its owner) / is about
+	 * to give it back. */
 	void (*span_cached)(void *ctx, struct heap_span *s);
 	void (*span_uncached)(void *ctx, struct heap_span *s);
 	/* A span has just been made (fresh pages) or is about to be destroyed (all objects free). */

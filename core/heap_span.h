@@ -17,8 +17,12 @@
  * `sweepgen` is the collector's (GO-FACTS section 2); the heap itself only initialises it through
  * hooks.span_created and never reads it.
  *
+ * An OBJ_ARRAY has a span of its own whatever its size, so that its two bit arrays exist; what Go would
+ * have charged for it is heap_round_up(heap_bytes()).
+ *
  * Ownership: a span is in exactly one place: the current span of one cache (owner != NULL), or in the
- * central set of its class, or being released.  Sweeping a span means owning its `sweepgen`
+ * central set of its class, or taken from there by a collector, or full (in no set until the first free),
+ * or large, or released.  Sweeping a span means owning its `sweepgen`
  * (sg-2 -> sg-1 by compare-and-swap), which is the collector's business, not the heap's.
  */
 #ifndef RECLAIMBENCH_HEAP_SPAN_H
@@ -42,9 +46,6 @@ struct heap_span {
 	uint8_t class;		   /* enum obj_class */
 	uint8_t size_class;	   /* 0: large */
 	bool is_large;
-	_Atomic(uint32_t) sweepgen;	     /* collector's */
-	_Atomic(struct heap_cache *) owner;  /* written by that cache's thread */
-	_Atomic(uint32_t) n_free_hint;	     /* statistics; may lag */
 	_Atomic(uint64_t) *alloc_bits;
 	_Atomic(uint64_t) *dead_bits[2];
 	_Atomic(uint64_t) *mark_bits;
@@ -52,18 +53,49 @@ struct heap_span {
 	_Atomic(uint64_t) *bucket_marks;
 	struct heap_stamps *stamps;
 	char *nodes;
-	/* heap.c's own, below; see there */
-	uint32_t cache_index;	   /* owner: the word of alloc_bits it claims from */
-	uint64_t cache_word;	   /* owner: claimed, not yet handed out */
-	bool needs_zero;
-	_Atomic(uint32_t) central_state;
-	struct heap_span *next, *prev;
+	/* The heap's own (heap_spans.c); also constant while the span exists. */
+	uint64_t tail_pad; /* bits of the last word beyond n_elems; always set in alloc_bits */
+	uint32_t meta_granules;
 	struct heap *heap;
-	_Atomic(uint64_t) state_since_ticks; /* collector's, for the time in each state */
+	/* Changes from time to time, by whoever changes the span's place. */
+	_Atomic(uint32_t) central_state __attribute__((aligned(64)));
+	_Atomic(uint32_t) sweepgen;	       /* collector's */
+	_Atomic(struct heap_cache *) owner;    /* the cache whose current span it is */
+	_Atomic(uint64_t) state_since_ticks;   /* collector's, for the time in each state */
+	struct heap_span *next, *prev;	       /* under the lock of its class */
+	bool is_spare;			       /* under the lock of its class: empty, and kept */
+	/* Written by the owner with each allocation: a line of its own, or every allocation would take
+	 * the lines above from those who free. */
+	_Atomic(uint64_t) cache_word __attribute__((aligned(64))); /* claimed, not yet handed out */
+	_Atomic(uint32_t) cache_index; /* the word of alloc_bits that cache_word belongs to */
+	bool needs_zero;	       /* objects still to be claimed may hold old contents */
+	bool is_fresh;		       /* nothing was claimed since it was made */
+};
+
+/* The head of struct heap, open so that the look-ups below are inlined.  Constant after
+ * heap_create(). */
+struct heap_lookup {
+	uintptr_t arena_base;
+	size_t n_pages;
+	_Atomic(struct heap_span *) *page_spans; /* per page of the arena */
+	uintptr_t meta_base;
+	struct heap_span **meta_spans; /* per 1 KiB of the metadata that holds nodes */
+	enum heap_kind kind;
+	uint32_t node_bytes;
+	uint64_t node_magic; /* (offset * magic) >> 32 = offset / node_bytes */
 };
 
 /* The span an address lies in, or NULL (outside the arena, or free pages).  Any address.  ~2 ns. */
-struct heap_span *heap_span_of(const struct heap *h, const void *address);
+static inline struct heap_span *heap_span_of(const struct heap *h, const void *address)
+{
+	const struct heap_lookup *look = (const struct heap_lookup *)h;
+	size_t page = ((uintptr_t)address - look->arena_base) / HEAP_PAGE_BYTES;
+
+	if (page >= look->n_pages)
+		return NULL;
+	/* Pairs with the release in span_create(), for addresses that came by no other order. */
+	return load_acquire(&look->page_spans[page]);
+}
 
 /* Which object of the span an address lies in (interior addresses allowed). */
 static inline uint32_t heap_span_index(const struct heap_span *s, const void *address)
@@ -83,7 +115,8 @@ struct heap_span *heap_span_at(const struct heap *h, uint32_t i);
 /* Free every object whose bit is set in `dead` (n_words words), all at once: reusable on return.  The
  * caller owns the span's sweep; the span may be cached by another thread only if the caller has
  * established that the owner is parked.  A span that became empty goes back to the page heap (and must
- * not be touched any more: returns true).  A cached span is never released.
+ * not be touched any more: returns true), or stays as the spare of its class (false).  A cached or taken
+ * span is never released.
  * Cost: a few ns per word plus one per span; addresses in order. */
 bool heap_span_free_bits(struct heap_cache *c, struct heap_span *s, const uint64_t *dead);
 
