@@ -24,7 +24,8 @@ struct clock {
 	const char *name;    /* "tsc" or "clock_gettime"; for the environment record */
 };
 
-/* Choose and calibrate (about 20 ms).  Never fails: falls back to clock_gettime.  Set `force_gettime`
+/* Choose and calibrate (about 20 ms).  Never fails: falls back to clock_gettime.  Moves the calling thread
+ * round the processors it may run on, to look for skew; its mask is as before afterwards.  Set `force_gettime`
  * to choose the fallback (tests; machines whose TSC is not trusted). */
 void clock_init(struct clock *c, bool force_gettime);
 

@@ -26,7 +26,9 @@
  * Free against giving back.  A free clears its bit, then reads the word; giving back writes FULL, then
  * reads the bits; all four are seq_cst, so at least one of the two sees the other.  If the free reads
  * CACHED or TAKEN, its clearing precedes the scan and the giver files the span.  If it reads FULL, it
- * takes the lock and files the span, unless the giver has.  Filing happens once, under the lock.
+ * takes the lock and files the span, unless the giver has.  Filing happens once, under the lock.  The
+ * other stores of the word need no such order: they are releases under the lock, and who reads an older
+ * value than theirs goes to the lock in vain (CENTRAL, FULL), or precedes the FULL as above.
  *
  * Free against claim.  Both are read-modify-writes of one word: a claim (OR of all ones) gets exactly
  * the bits that were clear, once.  The claim is an acquire of all releases in the word's modification
@@ -104,7 +106,7 @@ static struct heap_span *list_take(struct heap *h, struct heap_list *l, enum spa
 			l->n_spares--;
 			sub_relaxed(&h->spare_pages, s->n_pages); /* statistics only */
 		}
-		store_seq_cst(&s->central_state, place_in(to, l->id));
+		store_release(&s->central_state, place_in(to, l->id)); /* see the top */
 	}
 	spin_unlock(&l->lock);
 	return s;
@@ -147,7 +149,7 @@ static bool span_settle(struct heap *h, struct heap_list *l, struct heap_span *s
 		return false;
 	if (state == place_in(PLACE_FULL, l->id)) {
 		list_link(l, s);
-		store_seq_cst(&s->central_state, place_in(PLACE_CENTRAL, l->id));
+		store_release(&s->central_state, place_in(PLACE_CENTRAL, l->id)); /* see the top */
 	}
 	if (!is_empty || s->is_spare)
 		return false;
@@ -158,7 +160,7 @@ static bool span_settle(struct heap *h, struct heap_list *l, struct heap_span *s
 		return false;
 	}
 	list_unlink(l, s);
-	store_seq_cst(&s->central_state, 0);
+	store_release(&s->central_state, 0); /* see the top */
 	return true;
 }
 
@@ -417,8 +419,8 @@ static struct heap_span *cache_refill(struct heap_cache *c, uint32_t list_id)
 			s = span_create(h, class, size_class, 0);
 			if (!s)
 				return NULL;
-			/* Makes the span known to heap_span_at(). */
-			store_seq_cst(&s->central_state, place_in(PLACE_CACHED, list_id));
+			/* pairs with heap_span_at(), to which this makes the span known */
+			store_release(&s->central_state, place_in(PLACE_CACHED, list_id));
 		}
 		span_cache(c, s, list_id);
 	} while (!span_claim(s));
@@ -439,9 +441,9 @@ static void *alloc_large(struct heap_cache *c, enum obj_class class, size_t byte
 		return NULL;
 	if (zero && s->needs_zero)
 		memset(s->base, 0, bytes);
-	/* relaxed: published with the place; then known to heap_span_at() */
+	/* relaxed: published with the place, whose release pairs with heap_span_at() */
 	store_relaxed(&s->alloc_bits[0], ~0ull);
-	store_seq_cst(&s->central_state, place_in(PLACE_LARGE, 0));
+	store_release(&s->central_state, place_in(PLACE_LARGE, 0));
 	return s->base;
 }
 
@@ -550,15 +552,17 @@ static bool span_after_free(struct heap *h, struct heap_list *l, struct heap_spa
 static void span_release_large(struct heap *h, struct heap_span *s)
 {
 	/* Its one free found the bit set: nobody else can be here. */
-	store_seq_cst(&s->central_state, 0);
+	store_release(&s->central_state, 0); /* pairs with heap_span_at() */
 	span_release(h, s);
 }
 
 /* Forget what was noted beside an object, while it is still the caller's. */
-static void span_wipe(struct heap *h, struct heap_span *s, uint32_t i)
+static inline void span_wipe(struct heap *h, struct heap_span *s, uint32_t i)
 {
-	if (h->look.node_bytes)
-		memset(s->nodes + (size_t)i * h->look.node_bytes, 0, h->look.node_bytes);
+	uint32_t node_bytes = h->look.node_bytes, k; /* a multiple of 16, often 16 or 32 */
+
+	for (k = 0; k < node_bytes; k += 16)
+		memset(s->nodes + (size_t)i * node_bytes + k, 0, 16);
 	if (s->stamps)
 		s->stamps[i] = (struct heap_stamps){0};
 	if (unlikely(h->config.poison))
