@@ -44,7 +44,8 @@ struct hmap_config {
 	enum hmap_unlink unlink;
 	size_t value_bytes; /* HMAP_PAYLOAD: at least 8 */
 	uint64_t seed;	    /* of the hash; redrawn from itself when a lone mutator empties the map, as Go */
-	hmap_hash_fn *hash; /* NULL: hmap_hash_default */
+	hmap_hash_fn *hash; /* NULL: hmap_hash_default.  With one given, `seed` is passed to it unchanged, so it
+			       may be the address of what the function needs; it is not redrawn then */
 	const struct hmap_hooks *hooks; /* NULL: none; must outlive the map */
 };
 
@@ -87,7 +88,8 @@ void hmap_clear(struct hmap *m, struct reclaim_thread *t);
 
 /* Visit entries; weakly consistent: each entry that is there from begin to end is visited once or, when the
  * table grows meanwhile, may be visited again.  Sets Go's iterator flags: the next growth leaves stale
- * copies in the old array (GO-FACTS section 1).  Stops when fn returns false.  Inside a section. */
+ * copies in the old array (GO-FACTS section 1).  Stops when fn returns false.  Inside a section.  fn runs under
+ * the chain's lock, so a payload stands still: it must not call the map and should be short. */
 typedef bool hmap_range_fn(void *ctx, uint64_t key, uint64_t value);
 void hmap_range(struct hmap *m, struct reclaim_thread *t, hmap_range_fn *fn, void *ctx);
 
@@ -104,11 +106,12 @@ struct hmap_state {
 	uint64_t n_revivals; /* emptied overflow buckets filled again before they were retired */
 	uint64_t n_growths;
 	uint64_t array_bytes, old_array_bytes;
-	uint64_t n_overflow; /* overflow buckets now linked, found by walking (slow) */
 };
 /* Any thread; exact while quiet. */
 void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out);
 uint64_t hmap_count(struct hmap *m);
+/* Overflow buckets now linked, surplus ones included, found by walking.  Quiet only; slow. */
+uint64_t hmap_count_overflow(struct hmap *m);
 
 /* 64-bit FNV-1a over the layout, as goref's README defines it.  Quiet only. */
 uint64_t hmap_layout_digest(struct hmap *m);

@@ -438,9 +438,10 @@ void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class
 		counter_add(&counters->stamped_freed_bytes, bytes);
 		counter_add(&counters->free_ticks_sum, in_stage);
 		counter_add(&counters->free_byte_ticks_sum, in_stage / 1024 * (int64_t)bytes);
-		life_record_free(&t->life, class, bytes, stamps, safe_ticks, now_ticks);
+		life_record_free(&t->life, reclaim_record_class(t->r, object, class), bytes, stamps,
+				 safe_ticks, now_ticks);
 	}
-	if (class == OBJ_ARRAY || class == OBJ_MAP)
+	if (class == OBJ_ARRAY)
 		reclaim_detach(t, object, stamps, safe_ticks, now_ticks);
 	if (stamps)
 		*stamps = (struct heap_stamps){0};
@@ -605,7 +606,7 @@ static void reclaim_add_survivor(void *ctx, void *object, enum obj_class class, 
 	const struct survivors *s = ctx;
 
 	if (stamps && (stamps->dead_ticks || stamps->retired_ticks))
-		life_record_survivor(s->out, class, bytes, stamps,
+		life_record_survivor(s->out, reclaim_record_class(s->r, object, class), bytes, stamps,
 				     reclaim_survivor_safe(s->r, object, stamps), s->now_ticks);
 }
 

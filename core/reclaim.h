@@ -274,10 +274,14 @@ struct reclaim_attachment {
 	uint64_t n_deaths;
 	_Atomic(uint64_t) *death_ticks; /* n_deaths, 0: not dead; malloc'ed, or NULL; bit 0 as in heap_stamps */
 	void *data;			/* malloc'ed, or NULL; freed too */
+	enum obj_class record_as;	/* OBJ_ARRAY, or OBJ_MAP once its map was dropped: the class of its
+					   lifetime; counts stay with OBJ_ARRAY */
 	struct reclaim_attachment *next; /* reclaim.c's */
 };
 /* `a` is malloc'ed by the caller and filled in.  Cannot fail. */
 void reclaim_attach(struct reclaim *r, struct reclaim_attachment *a);
+/* The map this array belongs to is dropped: record its lifetime as OBJ_MAP. */
+void reclaim_attachment_is_map(struct reclaim *r, void *object);
 
 /* True when the calling thread is the only registered mutator or reader; then the registry stays locked, so
  * that nobody else can register, until reclaim_alone_end(). */

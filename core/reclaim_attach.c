@@ -31,6 +31,27 @@ void reclaim_attach(struct reclaim *r, struct reclaim_attachment *a)
 	pthread_mutex_unlock(&r->attachments_lock);
 }
 
+void reclaim_attachment_is_map(struct reclaim *r, void *object)
+{
+	pthread_mutex_lock(&r->attachments_lock);
+	for (struct reclaim_attachment *a = *reclaim_chain(r, object); a; a = a->next)
+		if (a->object == object)
+			a->record_as = OBJ_MAP;
+	pthread_mutex_unlock(&r->attachments_lock);
+}
+
+enum obj_class reclaim_record_class(struct reclaim *r, const void *object, enum obj_class class)
+{
+	if (class != OBJ_ARRAY)
+		return class;
+	pthread_mutex_lock(&r->attachments_lock);
+	for (const struct reclaim_attachment *a = *reclaim_chain(r, object); a; a = a->next)
+		if (a->object == object)
+			class = a->record_as;
+	pthread_mutex_unlock(&r->attachments_lock);
+	return class;
+}
+
 static struct reclaim_attachment *reclaim_take_attachment(struct reclaim *r, const void *object)
 {
 	struct reclaim_attachment **chain = reclaim_chain(r, object);

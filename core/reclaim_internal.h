@@ -49,6 +49,8 @@ int reclaim_options_parse(const struct reclaim_ops *ops, const char *text, void 
 void reclaim_detach(struct reclaim_thread *t, void *object, const struct heap_stamps *stamps,
 		    uint64_t safe_ticks, uint64_t now_ticks);
 void reclaim_attachment_survivors(struct reclaim *r, uint64_t now_ticks, struct life_recorder *out);
+/* The class an object's lifetime is recorded under. */
+enum obj_class reclaim_record_class(struct reclaim *r, const void *object, enum obj_class class);
 void reclaim_attachment_free(struct reclaim_attachment *a);
 
 #endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* hmap_get.c - lookups: one, many at once, all.  Why a hit may be believed stands in hmap_internal.h, READERS. */
+#include "hmap_internal.h"
+
+enum search_result { SEARCH_MISS, SEARCH_HIT, SEARCH_AGAIN };
+
+/* Look for the key in one chain.  AGAIN: a cell was reused, or may have been, while it was read. */
+static inline enum search_result hmap_search_chain(const struct hmap *m, const struct bucket *head,
+						   uint64_t key, uint8_t top, uint64_t *value)
+{
+	/* acquire: pairs with hmap_unlock() and hmap_lock_seen(). */
+	const uint64_t seen = load_acquire(&head->link);
+	uint64_t link = seen;
+
+	for (const struct bucket *b = head;;) {
+		/* acquire: pairs with the tophash stores of hmap_put_cell() and hmap_publish_marks(). */
+		const uint64_t word = load_acquire(&b->tophash);
+
+		for (uint64_t match = tophash_match(word, top); match; match &= match - 1) {
+			const struct cell *c = &b->cells[first_cell(match)];
+			uint64_t v;
+
+			/* acquire, both: pair with hmap_put_cell()'s and the clearing evacuation's release
+			 * stores, so that the second look at the version sees the advance before them. */
+			if (load_acquire(&c->key) != key)
+				continue;
+			v = load_acquire(&c->value);
+			/* Relaxed: ordered after the value by its acquire. */
+			if (unlikely(link_version(m->packing, load_relaxed(&head->link)) !=
+				     link_version(m->packing, seen)))
+				return SEARCH_AGAIN;
+			if (m->is_payload && unlikely(!v))
+				return SEARCH_MISS; /* being deleted */
+			*value = v;
+			return SEARCH_HIT;
+		}
+		if (likely(tophash_ends(word)))
+			return SEARCH_MISS;
+		if (b != head)
+			link = load_acquire(&b->link); /* pairs with hmap_set_next() */
+		b = link_pointer(m->packing, link);
+		if (!b)
+			return SEARCH_MISS;
+	}
+}
+
+/* The lookup proper, from a known descriptor and head on.  Section held. */
+static bool hmap_get_from(struct hmap *m, struct table *table, struct bucket *head, uint64_t hash, uint64_t key,
+			  uint64_t *value)
+{
+	for (;;) {
+		const enum search_result result = hmap_search_chain(m, head, key, tophash_of(hash), value);
+
+		if (likely(result == SEARCH_HIT))
+			return true;
+		if (result == SEARCH_AGAIN)
+			continue;
+		if (likely(!hmap_is_evacuated(head)))
+			return false;
+		/* Moved while or before it was searched.  From the old array: look in the new one.  From what
+		 * was the current array: a growth has begun and got here, and its descriptor is visible, since
+		 * the mark was (release in hmap_publish_marks(), after the evacuator saw the descriptor). */
+		if (head == &table->buckets[hash & table->mask]) {
+			table = load_acquire(&m->table);
+			hash = hmap_hash_of(m, key, table->seed);
+			head = hmap_head(table, hash);
+		} else {
+			head = &table->buckets[hash & table->mask];
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- strategies that protect single pointers */
+
+struct table *hmap_protect_table(struct hmap *m, struct reclaim_thread *t)
+{
+	for (;;) {
+		struct table *table = load_acquire(&m->table); /* pairs with hmap_publish_table() */
+
+		if (!table)
+			return NULL;
+		t->ops->protect(t, SLOT_TABLE, table);
+		/* The source again: the descriptor was not retired before it was protected. */
+		if (load_seq_cst(&m->table) != table)
+			continue;
+		t->ops->protect(t, SLOT_ARRAY, table->buckets);
+		t->ops->protect(t, SLOT_OLD_ARRAY, table->old);
+		/* An array is retired only after a descriptor without it was published. */
+		if (load_seq_cst(&m->table) == table)
+			return table;
+	}
+}
+
+/* Is `b`, protected, still linked and its chain still this table's? */
+static bool hmap_still_linked(struct hmap *m, struct table *table, const struct bucket *b,
+			      const struct bucket *head, uint64_t link)
+{
+	const uint64_t now = load_seq_cst(&b->link);
+
+	return link_pointer(m->packing, now) == link_pointer(m->packing, link) &&
+	       !(b != head && (now & LINK_TAG)) && load_seq_cst(&m->table) == table;
+}
+
+static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_thread *t, struct table *table,
+						const struct bucket *head, uint64_t key, uint8_t top,
+						uint64_t *value)
+{
+	const uint64_t seen = load_acquire(&head->link);
+	unsigned slot = SLOT_BUCKET_A;
+
+	for (const struct bucket *b = head;;) {
+		const uint64_t word = load_acquire(&b->tophash);
+		uint64_t link;
+
+		for (uint64_t match = tophash_match(word, top); match; match &= match - 1) {
+			const struct cell *c = &b->cells[first_cell(match)];
+			uint64_t v;
+
+			if (load_acquire(&c->key) != key)
+				continue;
+			v = load_acquire(&c->value);
+			if (m->is_payload) {
+				if (!v)
+					return SEARCH_MISS;
+				t->ops->protect(t, SLOT_PAYLOAD, (void *)v);
+				/* Still in its cell, in a bucket that is linked and not evacuated: then it was
+				 * not retired before it was protected. */
+				if (load_seq_cst(&c->value) != v || tophash_evacuated(load_seq_cst(&head->tophash)) ||
+				    (b != head && (load_seq_cst(&b->link) & LINK_TAG)))
+					return SEARCH_AGAIN;
+			}
+			if (link_version(m->packing, load_seq_cst(&head->link)) !=
+			    link_version(m->packing, seen))
+				return SEARCH_AGAIN;
+			*value = v;
+			return SEARCH_HIT;
+		}
+		if (tophash_ends(word))
+			return SEARCH_MISS;
+		link = load_acquire(&b->link);
+		const struct bucket *next = link_pointer(m->packing, link);
+
+		if (!next)
+			return SEARCH_MISS;
+		if (b != head && (link & LINK_TAG))
+			return SEARCH_AGAIN;
+		/* Two slots in turn: the bucket stood on stays protected while the next is taken. */
+		t->ops->protect(t, slot, (void *)(uintptr_t)next);
+		if (!hmap_still_linked(m, table, b, head, link))
+			return SEARCH_AGAIN;
+		slot = slot == SLOT_BUCKET_A ? SLOT_BUCKET_B : SLOT_BUCKET_A;
+		b = next;
+	}
+}
+
+static bool hmap_get_protected(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *value)
+{
+	unsigned n_spins = 0;
+
+	for (;;) {
+		struct table *table = hmap_protect_table(m, t);
+		enum search_result result;
+		struct bucket *head;
+		uint64_t hash;
+
+		if (!table)
+			return false;
+		hash = hmap_hash_of(m, key, table->seed);
+		head = hmap_head(table, hash);
+		result = hmap_search_protected(m, t, table, head, key, tophash_of(hash), value);
+		if (result == SEARCH_HIT)
+			return true;
+		if (result == SEARCH_MISS && !hmap_is_evacuated(head))
+			return false;
+		if (result == SEARCH_AGAIN)
+			hmap_backoff(&n_spins);
+	}
+}
+
+/* ---------------------------------------------------------------- get */
+
+bool hmap_get(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *value)
+{
+	struct table *table;
+	struct bucket *head;
+	uint64_t hash;
+
+	if (unlikely(m->flags & NEEDS_PROTECT))
+		return hmap_get_protected(m, t, key, value);
+	if (unlikely(m->flags & READER_LOCKS))
+		hmap_stripe_lock(m, t, key);
+	table = load_acquire(&m->table); /* pairs with hmap_publish_table() */
+	if (unlikely(!table))
+		return false;
+	hash = hmap_hash_of(m, key, table->seed);
+	head = hmap_head(table, hash);
+	/* A bucket covers three lines; the cell's follows from the tophash in the first: fetch all at once. */
+	__builtin_prefetch(&head->cells[3]);
+	__builtin_prefetch(&head->cells[7]);
+	return hmap_get_from(m, table, head, hash, key, value);
+}
+
+unsigned hmap_get_batch(struct hmap *m, struct reclaim_thread *t, const uint64_t *keys, unsigned n,
+			uint64_t *values, bool *found)
+{
+	struct bucket *heads[HMAP_BATCH_MAX];
+	uint64_t hashes[HMAP_BATCH_MAX];
+	unsigned n_found = 0;
+	struct table *table;
+
+	if (m->flags & (NEEDS_PROTECT | READER_LOCKS)) {
+		for (unsigned i = 0; i < n; i++) {
+			found[i] = hmap_get(m, t, keys[i], &values[i]);
+			if (m->is_payload)
+				values[i] = 0;
+			n_found += found[i];
+		}
+		return n_found;
+	}
+	table = load_acquire(&m->table);
+	if (!table) {
+		memset(found, 0, n * sizeof(*found));
+		return 0;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		hashes[i] = hmap_hash_of(m, keys[i], table->seed);
+		/* While growing the old bucket must be looked at to know which: fetch both first lines. */
+		heads[i] = &table->buckets[hashes[i] & table->mask];
+		__builtin_prefetch(heads[i]);
+		if (table->old)
+			__builtin_prefetch(&table->old[hashes[i] & table->old_mask]);
+		__builtin_prefetch(&heads[i]->cells[3]);
+		__builtin_prefetch(&heads[i]->cells[7]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		found[i] = hmap_get_from(m, table, hmap_head(table, hashes[i]), hashes[i], keys[i], &values[i]);
+		n_found += found[i];
+	}
+	return n_found;
+}
+
+/* ---------------------------------------------------------------- range */
+
+/* Show the entries that bucket `index` of the current array holds, or will when its old bucket is evacuated. */
+static bool hmap_range_chain(struct hmap *m, const struct table *table, struct bucket *head, uint64_t index,
+			     hmap_range_fn *fn, void *ctx)
+{
+	for (struct bucket *b = head; b; b = hmap_next(m, b)) {
+		const uint64_t word = load_relaxed(&b->tophash); /* relaxed: head's lock held */
+
+		for (unsigned i = 0; i < HMAP_N_CELLS; i++) {
+			const uint64_t key = load_relaxed(&b->cells[i].key);
+
+			if (tophash_at(word, i) < MIN_TOPHASH ||
+			    (hmap_hash_of(m, key, table->seed) & table->mask) != index)
+				continue;
+			if (!fn(ctx, key, load_relaxed(&b->cells[i].value)))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Set Go's iterator flags.  They and the table belong together: a growth that begins later carries ITERATOR
+ * over. */
+static struct table *hmap_range_begin(struct hmap *m, struct reclaim_thread *t)
+{
+	struct table *table;
+
+	hmap_grow_lock(m, t);
+	table = load_acquire(&m->table);
+	if (table)
+		store_relaxed(&m->iterator_flags, load_relaxed(&m->iterator_flags) | ITERATOR |
+							  (table->old ? OLD_ITERATOR : 0));
+	hmap_grow_unlock(m);
+	return m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : load_acquire(&m->table);
+}
+
+enum range_step { RANGE_NEXT, RANGE_STOP, RANGE_RESTART };
+
+static enum range_step hmap_range_bucket(struct hmap *m, struct reclaim_thread *t, struct table *table,
+					 uint64_t index, hmap_range_fn *fn, void *ctx)
+{
+	enum range_step step = RANGE_RESTART;
+	struct bucket *head;
+
+	if (m->flags & READER_LOCKS) {
+		hmap_stripe_lock_index(m, t, index);
+		if (load_acquire(&m->table) != table)
+			return RANGE_RESTART; /* it may be freed already: do not look */
+	}
+	head = hmap_head(table, index);
+	hmap_lock(m, head);
+	if (load_acquire(&m->table) == table && head == hmap_head(table, index))
+		step = hmap_range_chain(m, table, head, index, fn, ctx) ? RANGE_NEXT : RANGE_STOP;
+	hmap_unlock(head);
+	return step;
+}
+
+void hmap_range(struct hmap *m, struct reclaim_thread *t, hmap_range_fn *fn, void *ctx)
+{
+	struct table *table = hmap_range_begin(m, t);
+	uint64_t n_buckets = table ? table->mask + 1 : 0; /* READER_LOCKS: see hmap_range_bucket() */
+
+	for (uint64_t i = 0; i < n_buckets;) {
+		switch (hmap_range_bucket(m, t, table, i, fn, ctx)) {
+		case RANGE_NEXT:
+			i++;
+			break;
+		case RANGE_STOP:
+			return;
+		case RANGE_RESTART: /* the table was changed: entries may be shown again */
+			table = hmap_range_begin(m, t);
+			n_buckets = table->mask + 1;
+			i = 0;
+			break;
+		}
+	}
+}
