@@ -116,7 +116,11 @@ struct heap_span *heap_span_at(const struct heap *h, uint32_t i);
  * caller owns the span's sweep; the span may be cached by another thread only if the caller has
  * established that the owner is parked.  A span that became empty goes back to the page heap (and must
  * not be touched any more: returns true), or stays as the spare of its class (false).  A cached or taken
- * span is never released.
+ * span is never released.  Another thread may release the span between this call's end and the caller's next
+ * access (it frees the last object, or gives back the empty span).  So a collector that reads or writes
+ * spans which it does not own in another way claims them, e.g. by sweepgen, and lets hooks.span_released()
+ * wait until the claim ends; that hook is also called on the thread that is in this function, for the very
+ * span it has claimed, and must not wait then.
  * Cost: a few ns per word plus one per span; addresses in order. */
 bool heap_span_free_bits(struct heap_cache *c, struct heap_span *s, const uint64_t *dead);
 
