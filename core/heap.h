@@ -133,6 +133,9 @@ struct heap_hooks {
 	 * to give it back. */
 	void (*span_cached)(void *ctx, struct heap_span *s);
 	void (*span_uncached)(void *ctx, struct heap_span *s);
+	/* Nothing is left in the set of this class: true when the strategy has swept and the heap shall look
+	 * into the set once more before it takes fresh pages. */
+	bool (*grow_span)(void *ctx, struct heap_cache *c, unsigned class, unsigned size_class);
 	/* A span has just been made (fresh pages) or is about to be destroyed (all objects free). */
 	void (*span_created)(void *ctx, struct heap_span *s);
 	void (*span_released)(void *ctx, struct heap_span *s);

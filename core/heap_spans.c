@@ -415,6 +415,9 @@ static struct heap_span *cache_refill(struct heap_cache *c, uint32_t list_id)
 			span_uncache(h, s);
 		}
 		s = list_take(h, &h->lists[list_id], PLACE_CACHED);
+		if (!s && h->hooks.grow_span &&
+		    h->hooks.grow_span(h->hooks.ctx, c, class, size_class))
+			s = list_take(h, &h->lists[list_id], PLACE_CACHED);
 		if (!s) {
 			s = span_create(h, class, size_class, 0);
 			if (!s)
