@@ -249,6 +249,11 @@ static void hmap_grow_end(struct hmap *m, struct reclaim_thread *t, struct table
 			i |= 63; /* no bucket of these 64 leads on */
 			continue;
 		}
+		if (!hmap_next(m, &old[i]))
+			continue;
+		/* Its evacuator may still be marking the overflow buckets: wait until it has unlocked. */
+		hmap_lock(m, &old[i]);
+		hmap_unlock(&old[i]);
 		hmap_retire_chain(m, t, table, hmap_next(m, &old[i]), true);
 	}
 	reclaim_retire(t, old, true);
@@ -395,16 +400,23 @@ static uint64_t hmap_mark_word(const struct hmap *m, const struct table *table, 
 	return marked;
 }
 
-/* Publish the marks: the head first, then the rest (see EVACUATION in hmap_internal.h). */
-static void hmap_publish_marks(struct hmap *m, struct reclaim_thread *t, struct table *table,
-			       struct bucket *head, bool stamp)
+/* HMAP_PLAIN or iterated: the overflow buckets die now and are retired when the growth ends - which may be as soon
+ * as the head's mark is published, so stamp them before. */
+static void hmap_stamp_chain_dead(struct hmap *m, struct reclaim_thread *t, const struct table *table,
+				  struct bucket *head)
 {
-	for (struct bucket *b = head; b; b = hmap_next(m, b)) {
+	for (struct bucket *b = hmap_next(m, head); b; b = hmap_next(m, b))
+		if (hmap_is_own_object(table, b))
+			reclaim_stamp_dead(t, b, true);
+}
+
+/* Publish the marks: the head first, then the rest (see EVACUATION in hmap_internal.h).  Once the head's is
+ * visible another thread may end the growth; it waits for the head's lock before it retires the chain. */
+static void hmap_publish_marks(struct hmap *m, const struct table *table, struct bucket *head)
+{
+	for (struct bucket *b = head; b; b = hmap_next(m, b))
 		/* release: pairs with the acquire in hmap_is_evacuated() and in the searches. */
 		store_release(&b->tophash, hmap_mark_word(m, table, b));
-		if (stamp && b != head && hmap_is_own_object(table, b))
-			reclaim_stamp_dead(t, b, true);
-	}
 }
 
 /* Old head locked, not evacuated, table current. */
@@ -421,10 +433,12 @@ static bool hmap_evacuate_locked(struct hmap *m, struct reclaim_thread *t, struc
 		hmap_destination_undo(m, t, table, &xy[1]);
 		return false;
 	}
-	hmap_publish_marks(m, t, table, head, t->tracking && !clears);
+	if (t->tracking && !clears)
+		hmap_stamp_chain_dead(m, t, table, head);
 	if (table->old_extra->death_ticks)
 		/* Relaxed: read when the array is unreachable or all is quiet. */
 		store_relaxed(&table->old_extra->death_ticks[index], clock_ticks(t->clock) | 1);
+	hmap_publish_marks(m, table, head);
 	if (clears) {
 		struct bucket *chain = hmap_next(m, head);
 

@@ -45,7 +45,8 @@
  * grow_lock or for all stripes.
  *
  * LOCK ORDER: stripe(s) of READER_LOCKS -> bucket lock; grow_lock -> all stripes; old bucket -> (X, Y have no
- * lockers yet).  grow_lock is never waited for with a stripe or bucket lock held.  No lock is held across a
+ * lockers yet); grow_lock -> old bucket (the end of a growth waits for evacuators that are not through).  grow_lock
+ * is never waited for with a stripe or bucket lock held.  No lock is held across a
  * safepoint: operations do not poll.
  */
 #ifndef RECLAIMBENCH_HMAP_INTERNAL_H

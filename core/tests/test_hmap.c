@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/* test_hmap.c - the map against a plain model, alone and with several threads, under every strategy of the table. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hmap.h"
+#include "registry.h"
+#include "run/verify_go.h"
+
+#ifdef RECLAIMBENCH_SANITIZED
+#define N_MODEL_OPS  40000u
+#define N_THREAD_OPS 30000u
+#else
+#define N_MODEL_OPS  200000u
+#define N_THREAD_OPS 300000u
+#endif
+#define N_KEYS 3000u
+
+static struct clock test_clock;
+
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+struct variant {
+	const struct reclaim_ops *ops;
+	enum hmap_mode mode;
+	enum hmap_unlink unlink;
+	enum heap_kind heap;
+};
+
+static struct reclaim *make_domain(const struct variant *v, uint64_t fail_at)
+{
+	struct reclaim_config config = {
+		.ops = v->ops, .clock = &test_clock, .tracking = true, .max_threads = 16};
+	char message[256] = "";
+	struct reclaim *r = NULL;
+
+	config.heap.kind = v->heap;
+	config.heap.poison = true;
+	config.heap.fail_at = fail_at;
+	if (reclaim_create(&r, &config, message, sizeof(message)) && !fail_at)
+		fail_msg("%s", message);
+	return r; /* NULL: the heap itself could not be had, as asked for */
+}
+
+static struct hmap *make_map(struct reclaim *r, struct reclaim_thread *t, const struct variant *v)
+{
+	const struct hmap_config config = {
+		.mode = v->mode, .unlink = v->unlink, .value_bytes = 64, .seed = 42};
+	struct hmap *m = NULL;
+
+	assert_int_equal(hmap_create(&m, r, t, &config), 0);
+	return m;
+}
+
+/* Get, in a section of its own, with the payload followed. */
+static bool get_value(struct hmap *m, struct reclaim_thread *t, const struct variant *v, uint64_t key,
+		      uint64_t *value)
+{
+	bool found;
+
+	reclaim_enter(t);
+	found = hmap_get(m, t, key, value);
+	if (found && v->mode == HMAP_PAYLOAD)
+		*value = *(uint64_t *)*value;
+	reclaim_exit(t);
+	return found;
+}
+static enum hmap_result put(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t value)
+{
+	enum hmap_result result;
+
+	reclaim_enter(t);
+	result = hmap_insert(m, t, key, value);
+	reclaim_exit(t);
+	reclaim_poll(t);
+	return result;
+}
+static bool del(struct hmap *m, struct reclaim_thread *t, uint64_t key)
+{
+	bool found;
+
+	reclaim_enter(t);
+	found = hmap_delete(m, t, key);
+	reclaim_exit(t);
+	reclaim_poll(t);
+	return found;
+}
+
+struct range_sum {
+	const struct variant *v;
+	const uint64_t *model;
+	uint64_t n, n_wrong;
+};
+static bool range_check(void *ctx, uint64_t key, uint64_t value)
+{
+	struct range_sum *s = ctx;
+
+	if (s->v->mode == HMAP_PAYLOAD)
+		value = *(uint64_t *)value;
+	s->n++;
+	s->n_wrong += key >= N_KEYS || s->model[key] != value;
+	return true;
+}
+
+static void check_against_model(struct hmap *m, struct reclaim_thread *t, const struct variant *v,
+				const uint64_t *model, uint64_t n_live)
+{
+	struct range_sum sum = {.v = v, .model = model};
+	char message[256];
+
+	assert_int_equal(hmap_count(m), n_live);
+	if (hmap_validate(m, message, sizeof(message)))
+		fail_msg("%s: %s", v->ops->name, message);
+	for (uint64_t k = 0; k < N_KEYS; k++) {
+		uint64_t value = 0;
+		const bool found = get_value(m, t, v, k, &value);
+
+		assert_int_equal(found, model[k] != 0);
+		if (found)
+			assert_int_equal(value, model[k]);
+	}
+	reclaim_enter(t);
+	hmap_range(m, t, range_check, &sum);
+	reclaim_exit(t);
+	assert_int_equal(sum.n, n_live);
+	assert_int_equal(sum.n_wrong, 0);
+}
+
+static void conservation(struct reclaim *r, const struct variant *v)
+{
+	struct reclaim_totals totals;
+
+	reclaim_totals(r, &totals);
+	for (int k = 0; k < OBJ_N_CLASSES; k++) {
+		assert_int_equal(totals.n_allocated[k], totals.n_retired[k]);
+		if (!(v->ops->flags & NEVER_FREES)) {
+			assert_int_equal(totals.n_freed[k], totals.n_retired[k]);
+			assert_int_equal(totals.freed_bytes[k], totals.allocated_bytes[k]);
+		}
+	}
+}
+
+/* Phases: mostly inserts, mostly deletes, mixed; so that the map grows, empties and grows at the same size. */
+static void run_model(const struct variant *v, uint64_t seed)
+{
+	struct reclaim *r = make_domain(v, 0);
+	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+	struct hmap *m = make_map(r, t, v);
+	uint64_t *model = calloc(N_KEYS, sizeof(*model));
+	uint64_t n_live = 0;
+
+	for (uint64_t i = 0; i < N_MODEL_OPS; i++) {
+		const uint64_t phase = i * 6 / N_MODEL_OPS;
+		const uint64_t n_keys = phase == 5 ? 40 : N_KEYS;
+		const uint64_t key = next_random(&seed) % n_keys;
+		const uint64_t insert_of_8 = phase % 2 ? 2 : 5;
+
+		if (next_random(&seed) % 8 < insert_of_8) {
+			const enum hmap_result result = put(m, t, key, i + 1);
+
+			assert_int_equal(result, model[key] ? HMAP_REPLACED : HMAP_INSERTED);
+			n_live += !model[key];
+			model[key] = i + 1;
+		} else {
+			assert_int_equal(del(m, t, key), model[key] != 0);
+			n_live -= model[key] != 0;
+			model[key] = 0;
+		}
+		if (i % (N_MODEL_OPS / 12) == 0)
+			check_against_model(m, t, v, model, n_live);
+	}
+	check_against_model(m, t, v, model, n_live);
+	if (v->mode == HMAP_PLAIN)
+		hmap_clear(m, t);
+	for (uint64_t k = 0; k < N_KEYS; k++)
+		if (v->mode == HMAP_PAYLOAD)
+			del(m, t, k);
+	assert_int_equal(hmap_count(m), 0);
+	hmap_destroy(m, t);
+	reclaim_ops(r)->drain(t);
+	conservation(r, v);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+	free(model);
+}
+
+/* ---------------------------------------------------------------- several threads */
+
+#define N_THREADS 4u
+struct shared {
+	struct reclaim *r;
+	struct hmap *m;
+	const struct variant *v;
+	_Atomic(uint64_t) n_wrong;
+	uint64_t n_keys;
+};
+struct worker {
+	struct shared *s;
+	unsigned id;
+	uint64_t *model; /* of its own keys, those with key % N_THREADS == id */
+};
+
+/* A value tells its key: (key << 32 | sequence). */
+static void worker_read(struct worker *w, struct reclaim_thread *t, uint64_t key)
+{
+	uint64_t value;
+
+	if (get_value(w->s->m, t, w->s->v, key, &value) && value >> 32 != key)
+		add_relaxed(&w->s->n_wrong, 1);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct reclaim_thread *t = reclaim_register(w->s->r, ROLE_MUTATOR);
+	uint64_t seed = w->id + 1000;
+
+	for (uint64_t i = 1; i <= N_THREAD_OPS; i++) {
+		const uint64_t any = next_random(&seed) % w->s->n_keys;
+		const uint64_t own = any - any % N_THREADS + w->id;
+		const uint64_t value = own << 32 | (i & 0xffffffff);
+
+		switch (next_random(&seed) % 4) {
+		case 0:
+			if (put(w->s->m, t, own, value) != (w->model[own] ? HMAP_REPLACED : HMAP_INSERTED))
+				add_relaxed(&w->s->n_wrong, 1);
+			w->model[own] = value;
+			break;
+		case 1:
+			if (del(w->s->m, t, own) != (w->model[own] != 0))
+				add_relaxed(&w->s->n_wrong, 1);
+			w->model[own] = 0;
+			break;
+		default:
+			worker_read(w, t, any);
+			reclaim_poll(t);
+		}
+		if (i % 10000 == 0) { /* come and go */
+			reclaim_unregister(t);
+			t = reclaim_register(w->s->r, ROLE_MUTATOR);
+		}
+	}
+	reclaim_unregister(t);
+	return NULL;
+}
+
+static void run_threads(const struct variant *v, uint64_t n_keys)
+{
+	struct reclaim *r = make_domain(v, 0);
+	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+	struct shared s = {.r = r, .m = make_map(r, t, v), .v = v, .n_keys = n_keys};
+	struct worker workers[N_THREADS];
+	pthread_t threads[N_THREADS];
+	uint64_t n_live = 0;
+	char message[256];
+
+	reclaim_offline(t);
+	for (unsigned i = 0; i < N_THREADS; i++) {
+		workers[i] = (struct worker){&s, i, calloc(n_keys + N_THREADS, sizeof(uint64_t))};
+		pthread_create(&threads[i], NULL, worker_main, &workers[i]);
+	}
+	for (unsigned i = 0; i < N_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	reclaim_online(t);
+	assert_int_equal(load_relaxed(&s.n_wrong), 0);
+	for (uint64_t k = 0; k < n_keys; k++) {
+		const uint64_t expected = workers[k % N_THREADS].model[k];
+		uint64_t value = 0;
+		const bool found = get_value(s.m, t, v, k, &value);
+
+		assert_int_equal(found, expected != 0);
+		if (found)
+			assert_int_equal(value, expected);
+		n_live += expected != 0;
+	}
+	assert_int_equal(hmap_count(s.m), n_live);
+	if (hmap_validate(s.m, message, sizeof(message)))
+		fail_msg("%s: %s", v->ops->name, message);
+	hmap_destroy(s.m, t);
+	reclaim_ops(r)->drain(t);
+	conservation(r, v);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+	for (unsigned i = 0; i < N_THREADS; i++)
+		free(workers[i].model);
+}
+
+/* ---------------------------------------------------------------- the tests */
+
+static void for_each_variant(void (*fn)(const struct variant *v, uint64_t arg), uint64_t arg)
+{
+	for (size_t i = 0; reclaim_strategies[i]; i++)
+		for (int k = 0; k < 8; k++) {
+			const struct variant v = {reclaim_strategies[i], k & 1 ? HMAP_PAYLOAD : HMAP_PLAIN,
+						  k & 2 ? HMAP_UNLINK_EMPTY : HMAP_UNLINK_GO,
+						  k & 4 ? HEAP_MALLOC : HEAP_SPAN};
+
+			if (v.heap == HEAP_MALLOC && (v.ops->flags & NEEDS_SPAN_HEAP))
+				continue;
+			fn(&v, arg);
+		}
+}
+
+static void test_model(void **state)
+{
+	(void)state;
+	for_each_variant(run_model, 7);
+}
+/* Few keys: cells are reused all the time. */
+static void test_threads_few_keys(void **state)
+{
+	(void)state;
+	for_each_variant(run_threads, 64);
+}
+static void test_threads_growing(void **state)
+{
+	(void)state;
+	for_each_variant(run_threads, 20000);
+}
+
+/* Out of memory at the k-th allocation: nothing changes, nothing is lost, and it goes on afterwards. */
+static void run_no_memory(const struct variant *v, uint64_t k)
+{
+	struct reclaim *r = make_domain(v, k);
+	struct reclaim_thread *t = r ? reclaim_register(r, ROLE_MUTATOR) : NULL;
+	uint64_t *model = calloc(N_KEYS, sizeof(*model));
+	uint64_t n_live = 0, seed = k;
+	struct hmap *m;
+
+	if (!t) { /* the registration itself was refused */
+		if (r)
+			reclaim_destroy(r);
+		free(model);
+		return;
+	}
+	m = make_map(r, t, v);
+	for (uint64_t i = 1; i <= 600; i++) {
+		const uint64_t key = next_random(&seed) % 400;
+
+		if (next_random(&seed) % 4) {
+			if (put(m, t, key, i) != HMAP_NO_MEMORY) {
+				n_live += !model[key];
+				model[key] = i;
+			}
+		} else {
+			assert_int_equal(del(m, t, key), model[key] != 0);
+			n_live -= model[key] != 0;
+			model[key] = 0;
+		}
+	}
+	check_against_model(m, t, v, model, n_live);
+	hmap_destroy(m, t);
+	reclaim_ops(r)->drain(t);
+	conservation(r, v);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+	free(model);
+}
+static void test_no_memory(void **state)
+{
+	(void)state;
+	for (uint64_t k = 1; k < 700; k += k < 60 ? 1 : 37)
+		for_each_variant(run_no_memory, k);
+}
+
+static void test_get_batch(void **state)
+{
+	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_GO, HEAP_SPAN};
+	struct reclaim *r = make_domain(&v, 0);
+	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+	struct hmap *m = make_map(r, t, &v);
+	uint64_t keys[HMAP_BATCH_MAX], values[HMAP_BATCH_MAX];
+	bool found[HMAP_BATCH_MAX];
+
+	(void)state;
+	assert_int_equal(hmap_get_batch(m, t, keys, 0, values, found), 0);
+	for (uint64_t i = 0; i < 1000; i += 2)
+		put(m, t, i, i * 3 + 1);
+	for (uint64_t base = 0; base < 1000; base += HMAP_BATCH_MAX) {
+		for (unsigned i = 0; i < HMAP_BATCH_MAX; i++)
+			keys[i] = base + i;
+		hmap_get_batch(m, t, keys, HMAP_BATCH_MAX, values, found);
+		for (unsigned i = 0; i < HMAP_BATCH_MAX; i++) {
+			assert_int_equal(found[i], keys[i] < 1000 && keys[i] % 2 == 0);
+			if (found[i])
+				assert_int_equal(values[i], keys[i] * 3 + 1);
+		}
+	}
+	hmap_destroy(m, t);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+}
+
+static void test_golden(void **state)
+{
+	struct verify_go_result result;
+	char message[256];
+
+	(void)state;
+	assert_int_equal(verify_go("core/tests/golden.txt.gz", &result, message, sizeof(message)), 0);
+	assert_string_equal(result.difference, "");
+	assert_int_equal(result.n_agreed, 8000);
+	assert_int_equal(result.n_operations, 8000);
+	assert_true(result.n_growths > 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden),		 cmocka_unit_test(test_model),
+		cmocka_unit_test(test_get_batch),	 cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_threads_few_keys), cmocka_unit_test(test_threads_growing),
+	};
+
+	clock_init(&test_clock, false);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
