@@ -172,6 +172,13 @@ void heap_free(struct heap_cache *c, void *obj)
 		malloc_heap_free(c, obj);
 }
 
+size_t heap_alloc_bytes(const struct heap *h, enum obj_class class, size_t bytes)
+{
+	if (h->look.kind != HEAP_SPAN || heap_is_large(class, bytes))
+		return bytes;
+	return heap_class_bytes[heap_class_of(h, bytes)];
+}
+
 enum obj_class heap_class(const struct heap *h, const void *obj)
 {
 	if (likely(h->look.kind == HEAP_SPAN))
@@ -257,7 +264,7 @@ static void stats_malloc(struct heap *h, struct heap_stats *out)
 	bytes = bytes > 0 ? bytes : 0;
 	objects = objects > 0 ? objects : 0;
 	out->os_bytes = out->in_use_bytes = (uint64_t)bytes;
-	out->metadata_bytes = (uint64_t)objects * (h->look.node_bytes + 80);
+	out->metadata_bytes = (uint64_t)objects * (h->look.node_bytes + MALLOC_PREFIX_BYTES);
 }
 
 void heap_stats(struct heap *h, struct heap_stats *out)

@@ -85,6 +85,8 @@ enum obj_class heap_class(const struct heap *h, const void *obj);
 /* Bytes as requested; of a small object in a span: of its size class.  Account with this, not with the
  * request, or allocated and freed bytes differ. */
 size_t heap_bytes(const struct heap *h, const void *obj);
+/* What heap_bytes() says of an object that was allocated with this request.  ~1 ns. */
+size_t heap_alloc_bytes(const struct heap *h, enum obj_class class, size_t bytes);
 void *heap_node(const struct heap *h, const void *obj);   /* node_bytes zeroed bytes, 16-aligned */
 void *heap_node_object(const struct heap *h, const void *node); /* the way back; cost: ~5 ns (span) */
 struct heap_stamps *heap_stamps(const struct heap *h, const void *obj); /* NULL if !config.stamps */

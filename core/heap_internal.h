@@ -25,6 +25,7 @@
 #define HEAP_META_GRANULE_BYTES 1024
 #define HEAP_BUCKET_BYTES 144 /* of a bucket in an array (hmap.h) */
 #define HEAP_N_SHARDS 16
+#define MALLOC_PREFIX_BYTES 64 /* struct malloc_prefix */
 #define HEAP_QUARANTINE 256 /* freed objects the malloc heap holds back per cache when poisoning */
 
 extern const uint16_t heap_class_bytes[HEAP_N_SIZE_CLASSES];
@@ -144,6 +145,18 @@ void heap_poison_fill(void *obj, size_t bytes);
 void heap_poison_check(const void *obj, size_t bytes, unsigned class);
 
 void heap_size_tables(struct heap *h);
+/* Has a span of its own. */
+static inline bool heap_is_large(enum obj_class class, size_t bytes)
+{
+	return class == OBJ_ARRAY || bytes > HEAP_MAX_SMALL_BYTES;
+}
+/* The size class of a small request. */
+static inline uint32_t heap_class_of(const struct heap *h, size_t bytes)
+{
+	if (likely(bytes <= 1024))
+		return h->class_of_8[(bytes + 7) / 8];
+	return h->class_of_128[(bytes - 1024 + 127) / 128];
+}
 
 /* heap_pages.c */
 int heap_pages_init(struct heap *h);

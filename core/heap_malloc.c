@@ -17,6 +17,7 @@
 
 #define MAGIC_ALLOCATED 0xa110ca7eu
 #define MAGIC_FREED 0xf4eedb10u
+#define ARRAY_ALIGN_BYTES 64
 
 struct malloc_prefix {
 	struct malloc_prefix *next, **link; /* under the shard's lock */
@@ -25,9 +26,9 @@ struct malloc_prefix {
 	struct heap_stamps stamps;
 	uint32_t class;
 	uint32_t shard;
-	uint64_t unused;
-	_Atomic(uint32_t) magic; /* last: just before the object */
+	_Atomic(uint32_t) magic;
 } __attribute__((aligned(16)));
+_Static_assert(sizeof(struct malloc_prefix) == MALLOC_PREFIX_BYTES, "as heap_stats() counts it");
 
 static struct malloc_prefix *prefix_of(const void *obj)
 {
@@ -51,13 +52,11 @@ static struct malloc_prefix *prefix_checked(const void *obj)
 	return p;
 }
 
-/* Bytes of the block, and where in it the object lies. */
+/* Bytes of the block, and where in it the object lies (an array: at the earliest). */
 static size_t block_bytes(const struct heap *h, enum obj_class class, size_t bytes, size_t *offset)
 {
-	size_t align = class == OBJ_ARRAY ? 64 : 16;
-
-	*offset = (h->look.node_bytes + sizeof(struct malloc_prefix) + align - 1) & ~(align - 1);
-	return *offset + bytes;
+	*offset = h->look.node_bytes + sizeof(struct malloc_prefix);
+	return *offset + bytes + (class == OBJ_ARRAY ? ARRAY_ALIGN_BYTES - 16 : 0);
 }
 
 static bool limit_charge(struct heap *h, size_t bytes)
@@ -102,25 +101,22 @@ void *malloc_heap_alloc(struct heap_cache *c, enum obj_class class, size_t bytes
 	struct heap *h = c->heap;
 	struct malloc_prefix *p;
 	size_t whole, offset;
-	char *block = NULL;
+	char *block;
 
 	if (bytes > SIZE_MAX / 2 || (h->is_checked && heap_should_fail(h)))
 		return NULL;
 	whole = block_bytes(h, class, bytes, &offset);
 	if (!limit_charge(h, whole))
 		return NULL;
-	if (class != OBJ_ARRAY)
-		block = malloc(whole); /* 16-aligned; released in block_free() */
-	else if (posix_memalign((void **)&block, 64, whole))
-		block = NULL;
+	/* Released in malloc_heap_free() or block_free(). */
+	block = zero ? calloc(1, whole) : malloc(whole);
 	if (!block) {
 		limit_refund(h, whole);
 		return NULL;
 	}
-	if (zero)
-		memset(block, 0, whole);
-	else
-		memset(block, 0, offset);
+	if (class == OBJ_ARRAY) /* malloc() aligns to 16 */
+		offset += -((uintptr_t)block + offset) % ARRAY_ALIGN_BYTES;
+	memset(block, 0, offset);
 	p = prefix_of(block + offset);
 	p->block = block;
 	p->bytes = bytes;

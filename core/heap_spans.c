@@ -218,6 +218,7 @@ static void span_init_shape(struct heap_span *s, unsigned class, unsigned size_c
 	s->n_buckets = class == OBJ_ARRAY ? (uint32_t)(bytes / HEAP_BUCKET_BYTES) : 0;
 	if (s->is_large) {
 		s->n_pages = (uint32_t)((bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES);
+		s->n_pages += s->n_pages == 0; /* an array of no bytes has a page, too */
 		/* only ever multiplied by index 0, and compared */
 		s->elem_bytes = bytes < UINT32_MAX ? s->n_pages * HEAP_PAGE_BYTES : UINT32_MAX;
 		s->n_elems = 1;
@@ -460,12 +461,9 @@ void *span_heap_alloc(struct heap_cache *c, enum obj_class class, size_t bytes, 
 
 	if (unlikely(h->is_checked) && heap_should_fail(h))
 		return NULL;
-	if (unlikely(class == OBJ_ARRAY || bytes > HEAP_MAX_SMALL_BYTES))
-		return alloc_large(c, class, bytes ? bytes : 1, zero);
-	if (likely(bytes <= 1024))
-		list_id = list_id_of(class, h->class_of_8[(bytes + 7) / 8]);
-	else
-		list_id = list_id_of(class, h->class_of_128[(bytes - 1024 + 127) / 128]);
+	if (unlikely(heap_is_large(class, bytes)))
+		return alloc_large(c, class, bytes, zero);
+	list_id = list_id_of(class, heap_class_of(h, bytes));
 	s = c->current[list_id];
 	/* relaxed: the owner's own words */
 	if (unlikely(!s || !(word = load_relaxed(&s->cache_word)))) {

@@ -359,6 +359,7 @@ void *reclaim_alloc(struct reclaim_thread *t, enum obj_class class, size_t bytes
 
 	if (unlikely(!object))
 		return NULL;
+	bytes = heap_alloc_bytes(t->r->heap, class, bytes); /* as retire and free count them */
 	counter_add(&t->counters[class].n_allocated, 1);
 	counter_add(&t->counters[class].allocated_bytes, bytes);
 	if (t->ops->allocated)
@@ -464,6 +465,7 @@ void reclaim_garbage(struct reclaim_thread *t, size_t bytes)
 	if (!object)
 		return;
 	*(volatile uint64_t *)object = bytes;
+	bytes = heap_alloc_bytes(t->r->heap, OBJ_GARBAGE, bytes);
 	counter_add(&counters->n_retired, 1);
 	counter_add(&counters->retired_bytes, bytes);
 	if (!(t->flags & COLLECTS_GARBAGE)) {

@@ -89,6 +89,7 @@ static void model_alloc(struct model *m, struct slot *s)
 	m->n_live++;
 
 	assert_int_equal(heap_class(m->h, s->obj), s->class);
+	assert_int_equal(heap_alloc_bytes(m->h, s->class, s->bytes), heap_bytes(m->h, s->obj));
 	if (heap_kind(m->h) == HEAP_MALLOC || s->class == OBJ_ARRAY || s->bytes > 32768)
 		assert_int_equal(heap_bytes(m->h, s->obj), s->bytes);
 	else
