@@ -32,7 +32,7 @@ LDLIBS   += -lm
 VERSION  := 0.1.0
 
 # Optional libraries: strategies that need them are left out where they are absent (`list` says so).
-has_header = $(shell printf '%s\n' '\#include <$(1)>' | $(CC) -fsyntax-only -x c - 2>/dev/null && echo 1)
+has_header = $(shell $(CC) -fsyntax-only -include $(1) -x c /dev/null 2>/dev/null && echo 1)
 HAVE_CK   := $(call has_header,ck_epoch.h)
 HAVE_URCU := $(call has_header,urcu/rculfhash.h)
 CPPFLAGS  += $(if $(HAVE_CK),-DHAVE_CK=1) $(if $(HAVE_URCU),-DHAVE_URCU=1)
