@@ -118,9 +118,12 @@ static void life_censor(const struct life_recorder *rec, struct life_hist *h, ui
 		h->n_clipped++;
 }
 
-/* Little's law, from this object's stamps. */
-static void life_add_limbo(struct life_recorder *rec, size_t bytes, uint64_t retired, uint64_t end)
+/* Little's law, from this object's stamps.  Evacuated buckets are part of their array, which counts. */
+static void life_add_limbo(struct life_recorder *rec, enum obj_class class, size_t bytes,
+			   uint64_t retired, uint64_t end)
 {
+	if (class == OBJ_EVACUATED_BUCKET)
+		return;
 	const uint64_t from = retired > rec->stage_begin_ticks ? retired : rec->stage_begin_ticks;
 	const double ticks = end > from ? (double)(end - from) : 0;
 
@@ -150,7 +153,7 @@ void life_record_free(struct life_recorder *rec, enum obj_class class, size_t by
 		rec->n_skipped++;
 		return;
 	}
-	life_add_limbo(rec, bytes, retired, freed_ticks);
+	life_add_limbo(rec, class, bytes, retired, freed_ticks);
 	if (rec->observe != NULL)
 		rec->observe(rec->observe_ctx, class, stamps, safe_ticks, freed_ticks);
 	struct life_hist *h = life_hists(rec, class, stamps);
@@ -193,7 +196,7 @@ void life_record_survivor(struct life_recorder *rec, enum obj_class class, size_
 	if (retired == 0 && dead == 0)
 		return;
 	if (retired != 0)
-		life_add_limbo(rec, bytes, retired, end_ticks);
+		life_add_limbo(rec, class, bytes, retired, end_ticks);
 	if (h == NULL)
 		return;
 	life_censor(rec, &h[LIFE_TOTAL], dead, end_ticks);

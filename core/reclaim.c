@@ -376,6 +376,12 @@ void reclaim_unalloc(struct reclaim_thread *t, void *object)
 	heap_free(t->cache, object);
 }
 
+/* In units of 1,024 byte ticks, rounded once: short lives of small objects must not vanish. */
+static inline int64_t reclaim_byte_ticks(int64_t ticks, size_t bytes)
+{
+	return (int64_t)(((__int128)ticks * (__int128)bytes) >> 10);
+}
+
 /* Stamp a retired object, unless the sample passes over it. */
 static void reclaim_stamp_retired(struct reclaim_thread *t, struct reclaim_counters *counters,
 				  struct heap_stamps *stamps, size_t bytes, bool is_growing)
@@ -394,7 +400,7 @@ static void reclaim_stamp_retired(struct reclaim_thread *t, struct reclaim_count
 	counter_add(&counters->n_stamped_retired, 1);
 	counter_add(&counters->stamped_retired_bytes, bytes);
 	counter_add(&counters->retire_ticks_sum, in_stage);
-	counter_add(&counters->retire_byte_ticks_sum, in_stage / 1024 * (int64_t)bytes);
+	counter_add(&counters->retire_byte_ticks_sum, reclaim_byte_ticks(in_stage, bytes));
 }
 
 void reclaim_retire(struct reclaim_thread *t, void *object, bool is_growing)
@@ -438,7 +444,7 @@ void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class
 		counter_add(&counters->n_stamped_freed, 1);
 		counter_add(&counters->stamped_freed_bytes, bytes);
 		counter_add(&counters->free_ticks_sum, in_stage);
-		counter_add(&counters->free_byte_ticks_sum, in_stage / 1024 * (int64_t)bytes);
+		counter_add(&counters->free_byte_ticks_sum, reclaim_byte_ticks(in_stage, bytes));
 		life_record_free(&t->life, reclaim_record_class(t->r, object, class), bytes, stamps,
 				 safe_ticks, now_ticks);
 	}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_run.c - `reclaimbench run`: one cell, one or several repetitions. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "run/config.h"
+#include "run/run.h"
+
+/* Repetitions are fresh processes: this program again, with --rep=K in place of --reps=N. */
+static char **run_child_argv(int argc, char **argv, char *rep_option)
+{
+	char **child = calloc((size_t)argc + 3, sizeof(*child));
+	int n = 0;
+
+	if (child == NULL)
+		return NULL;
+	child[n++] = (char *)"reclaimbench";
+	child[n++] = argv[0];
+	child[n++] = rep_option;
+	for (int i = 1; i < argc; i++) {
+		if (strncmp(argv[i], "--reps=", 7) == 0)
+			continue;
+		if (strcmp(argv[i], "--reps") == 0)
+			i++;
+		else
+			child[n++] = argv[i];
+	}
+	return child;
+}
+
+/* Returns the child's exit code.  Signals from the terminal reach the child too. */
+static int run_child(char **child)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (pid < 0) {
+		cli_error("a repetition cannot be started: %s", strerror(errno));
+		return EXIT_CELLS_FAILED;
+	}
+	if (pid == 0) {
+		signal(SIGINT, SIG_DFL);
+		execv("/proc/self/exe", child);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXIT_CELLS_FAILED;
+	if (WIFSIGNALED(status)) {
+		cli_error("a repetition was ended by signal %d", WTERMSIG(status));
+		return EXIT_CELLS_FAILED;
+	}
+	return WEXITSTATUS(status);
+}
+
+static int run_repetitions(const struct run_config *config, int argc, char **argv)
+{
+	void (*before)(int) = signal(SIGINT, SIG_IGN);
+	int worst = EXIT_GOOD;
+
+	for (unsigned rep = 1; rep <= config->n_reps && worst != EXIT_INTERRUPTED; rep++) {
+		char option[32];
+
+		snprintf(option, sizeof(option), "--rep=%u", rep);
+		char **child = run_child_argv(argc, argv, option);
+
+		if (child == NULL)
+			return EXIT_CELLS_FAILED;
+		printf("repetition %u of %u\n", rep, config->n_reps);
+		fflush(stdout);
+		const int code = run_child(child);
+
+		free(child);
+		if (code > worst)
+			worst = code;
+	}
+	signal(SIGINT, before);
+	return worst;
+}
+
+static int run_main(int argc, char **argv);
+
+const struct cli_command cmd_run = {
+	.name = "run",
+	.operands = "",
+	.summary = "run one strategy under staged load and record lifetimes",
+	.examples = "reclaimbench run --strategy=sweepgen --stages=1k:5s,max:5s\n"
+		    "reclaimbench run --strategy=sweepgen:gogc=50 --dist=fifo --keys=2^16 --out=DIR\n"
+		    "reclaimbench run --trace=own-gitlog.malloc.csv.gz --trace-pace=1x --out=DIR\n",
+	.options = run_options,
+	.main = run_main,
+};
+
+static int run_main(int argc, char **argv)
+{
+	struct run_config config;
+	struct cli_args args;
+	int code = cli_parse(&args, &cmd_run, argc, argv);
+
+	if (code != 0) {
+		cli_free(&args);
+		return code < 0 ? EXIT_GOOD : code;
+	}
+	code = run_config_parse(&config, &args);
+	if (code == 0 && config.n_reps > 1 && cli_given(&args, "rep") == NULL)
+		code = run_repetitions(&config, argc, argv);
+	else if (code == 0)
+		code = run_once(&config);
+	run_config_fini(&config);
+	cli_free(&args);
+	return code;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* config.c - the options of `reclaimbench run`. */
+#include "run/config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "registry.h"
+#include "units.h"
+
+const struct cli_option run_options[] = {
+	{"strategy", "S[:opt=v,..]", "sweepgen",
+	 "strategy and its options; `reclaimbench list` shows both"},
+	{"threads", "N", "1", "mutators"},
+	{"readers", "N", "0", "threads that only get, without pause, beside the mutators"},
+	{"keys", "N", "2^16", "entries the map holds in the steady state"},
+	{"mix", "G/I/D", "50/25/25", "shares of get, insert and delete in percent"},
+	{"dist", "D", "uniform", "keys: uniform, zipf[=THETA], hot[=F:P], fifo, waves[=N]"},
+	{"value-bytes", "N", "64", "payload per entry in bytes; 0: plain 64-bit values"},
+	{"garbage-bytes", "N", "4096", "bytes allocated and dropped beside the map per operation"},
+	{"stages", "RATE:TIME,..", "1k:5s,5k:5s,10k:5s,max:5s",
+	 "offered operations per second and time; faults: :stall=10ms, :stall=forever, :churn=N"},
+	{"warmup", "TIME", "1s", "time at the first stage's rate before it, not reported"},
+	{"steady", "F", NULL,
+	 "repeat the warm-up until throughput and limbo change by less than this share (at most 20 times)"},
+	{"arrival", "poisson|constant", "poisson", "arrivals of the open-loop stages"},
+	{"unlink", "go|empty", "empty",
+	 "whether emptied overflow buckets stay, as in Go, or are unlinked and retired"},
+	{"alloc", "span|malloc", "span", "the heap"},
+	{"huge-pages", NULL, NULL, "ask for huge pages for the heap"},
+	{"pin", "none|cores|LIST", "none",
+	 "pin workers: to the allowed processors in turn, or to those listed (0,2,4)"},
+	{"trace", "FILE", NULL, "replay a recorded trace instead of generated operations"},
+	{"trace-format", "FORMAT", NULL, "its format, when the file does not tell"},
+	{"trace-pace", "max|Nx|RATE", "max", "flat out, by the trace's clock, or at a rate"},
+	{"evict", "POLICY", NULL, "cache-key traces: lru:N or idle:N"},
+	{"events", "A,B,..", NULL, "hardware and software events to count"},
+	{"tracking", "on|off", "on", "stamp retired objects and record their lifetimes"},
+	{"sample", "N", "1", "stamp one retired object in N"},
+	{"tracking-cost", "on|off", "on",
+	 "measure the cost of tracking: the cell with it on and off, in turns"},
+	{"sample-every", "TIME", "10ms", "distance of the timeline's samples"},
+	{"audit", NULL, NULL, "poison what is freed and check every object's way (slow)"},
+	{"gc-log", NULL, NULL, "print a line per collection cycle"},
+	{"seed", "N", "1", "of all random numbers"},
+	{"reps", "N", "1", "repetitions, each a fresh process"},
+	{"rep", "N", NULL, "number of this repetition, for the rows"},
+	{"scenario", "NAME", "run", "for the rows"},
+	{"run-id", "ID", NULL, "for the rows; default: made from time and process"},
+	{"cell-id", "ID", NULL, "for the rows; default: a hash of the load and the strategy"},
+	{"out", "DIR", "reclaimbench-out",
+	 "where run.csv, timeline.csv, histograms.csv and env.json go; rows are appended"},
+	{NULL, NULL, NULL, NULL},
+};
+
+/* ---------------------------------------------------------------- strategy */
+
+static int config_unknown_strategy(const char *name)
+{
+	const char *names[256];
+	size_t n = 0;
+
+	while (n < 256 && reclaim_strategies[n] != NULL) {
+		names[n] = reclaim_strategies[n]->name;
+		n++;
+	}
+	const char *nearest = cli_nearest(name, names, n);
+
+	if (strchr(name, ',') != NULL)
+		cli_error("--strategy=%s: one strategy a run; `reclaimbench matrix` compares several",
+			  name);
+	else if (nearest != NULL)
+		cli_error("--strategy=%s is unknown; did you mean %s?", name, nearest);
+	else
+		cli_error("--strategy=%s is unknown; `reclaimbench list` names them all", name);
+	return EXIT_USAGE;
+}
+
+static int config_strategy(struct run_config *c, const struct cli_args *args)
+{
+	const char *text = cli_get(args, "strategy");
+	const char *colon = strchr(text, ':');
+	char *name = colon != NULL ? strndup(text, (size_t)(colon - text)) : strdup(text);
+
+	c->strategy_options = strdup(colon != NULL ? colon + 1 : "");
+	if (name == NULL || c->strategy_options == NULL) {
+		free(name);
+		cli_error("out of memory");
+		return EXIT_USAGE;
+	}
+	c->ops = reclaim_strategy_find(name);
+	const int code = c->ops != NULL ? 0 : config_unknown_strategy(name);
+
+	free(name);
+	return code;
+}
+
+/* ---------------------------------------------------------------- load */
+
+static int config_load_error(const char *option, const char *text, const struct load_error *error)
+{
+	cli_error("--%s=%s: %s", option, text, error->text);
+	return EXIT_USAGE;
+}
+
+static int config_load(struct run_config *c, const struct cli_args *args)
+{
+	struct load_error error = {""};
+
+	c->mix_text = cli_get(args, "mix");
+	c->dist_text = cli_get(args, "dist");
+	c->stages_text = cli_get(args, "stages");
+	c->arrival_text = cli_get(args, "arrival");
+	if (mix_parse(c->mix_text, &c->mix, &error) != 0)
+		return config_load_error("mix", c->mix_text, &error);
+	if (keys_parse_dist(c->dist_text, &c->dist, &error) != 0)
+		return config_load_error("dist", c->dist_text, &error);
+	if (stages_parse(c->stages_text, &c->stages, &error) != 0)
+		return config_load_error("stages", c->stages_text, &error);
+	if (sched_parse_arrival(c->arrival_text, &c->arrival) != 0) {
+		cli_error("--arrival=%s is unknown; it must be poisson or constant",
+			  c->arrival_text);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int config_value_bytes(struct run_config *c, const struct cli_args *args)
+{
+	uint64_t value_bytes, garbage_bytes;
+	/* Above 1 GiB an entry or operation is a typing error. */
+	int code = cli_get_count(args, "value-bytes", 0, UINT64_C(1) << 30, &value_bytes);
+
+	if (code != 0)
+		return code;
+	if (value_bytes > 0 && value_bytes < 8) {
+		cli_error("--value-bytes=%" PRIu64 " is out of range; it must be 0 (plain values) or "
+			  "at least 8", value_bytes);
+		return EXIT_USAGE;
+	}
+	code = cli_get_count(args, "garbage-bytes", 0, UINT64_C(1) << 30, &garbage_bytes);
+	c->value_bytes = value_bytes;
+	c->garbage_bytes = garbage_bytes;
+	if (code == 0 && garbage_bytes > 0 && garbage_bytes < 8) {
+		cli_error("--garbage-bytes=%" PRIu64 " is out of range; it must be 0 (none) or at "
+			  "least 8", garbage_bytes);
+		return EXIT_USAGE;
+	}
+	return code;
+}
+
+/* ---------------------------------------------------------------- the rest */
+
+/* "0,2,4-7": processors. */
+static int config_pin_list(struct run_config *c, const char *text)
+{
+	const char *at = text;
+
+	while (*at != '\0') {
+		char *end;
+		unsigned long first, last;
+
+		errno = 0;
+		first = strtoul(at, &end, 10);
+		last = first;
+		if (end == at || errno != 0)
+			goto bad;
+		if (*end == '-') {
+			at = end + 1;
+			last = strtoul(at, &end, 10);
+			if (end == at)
+				goto bad;
+		}
+		for (; first <= last; first++) {
+			if (c->n_pin_cpus == RUN_MAX_THREADS || last >= 1u << 16)
+				goto bad;
+			c->pin_cpus[c->n_pin_cpus++] = (unsigned)first;
+		}
+		if (*end != '\0' && *end != ',')
+			goto bad;
+		at = *end == ',' ? end + 1 : end;
+	}
+	if (c->n_pin_cpus > 0)
+		return 0;
+bad:
+	cli_error("--pin=%s is unknown; it must be none, cores, or processors like 0,2,4-7", text);
+	return EXIT_USAGE;
+}
+
+static int config_pin(struct run_config *c, const struct cli_args *args)
+{
+	const char *text = cli_get(args, "pin");
+
+	if (strcmp(text, "none") == 0)
+		c->pin = RUN_PIN_NONE;
+	else if (strcmp(text, "cores") == 0)
+		c->pin = RUN_PIN_CORES;
+	else
+		c->pin = RUN_PIN_LIST;
+	return c->pin == RUN_PIN_LIST ? config_pin_list(c, text) : 0;
+}
+
+static int config_counts(struct run_config *c, const struct cli_args *args)
+{
+	uint64_t threads, readers, reps, rep = 1, sample;
+
+	if (cli_get_count(args, "threads", 1, RUN_MAX_THREADS, &threads) != 0 ||
+	    cli_get_count(args, "readers", 0, RUN_MAX_THREADS, &readers) != 0 ||
+	    cli_get_count(args, "keys", 1, KEYS_MAX, &c->n_keys) != 0 ||
+	    cli_get_count(args, "seed", 0, UINT64_MAX, &c->seed) != 0 ||
+	    cli_get_count(args, "reps", 1, 1000, &reps) != 0 ||
+	    cli_get_count(args, "rep", 1, 1000000, &rep) != 0 ||
+	    cli_get_count(args, "sample", 1, UINT32_MAX, &sample) != 0)
+		return EXIT_USAGE;
+	c->n_threads = (unsigned)threads;
+	c->n_readers = (unsigned)readers;
+	c->n_reps = (unsigned)reps;
+	c->rep = (unsigned)rep;
+	c->sample_1_in = (uint32_t)sample;
+	return 0;
+}
+
+static int config_times(struct run_config *c, const struct cli_args *args)
+{
+	const uint64_t hour_ns = UINT64_C(3600000000000);
+
+	if (cli_get_time_ns(args, "warmup", 0, hour_ns, &c->warmup_ns) != 0 ||
+	    cli_get_time_ns(args, "sample-every", 1000000, hour_ns, &c->sample_every_ns) != 0 ||
+	    cli_get_fraction(args, "steady", &c->steady_fraction) != 0)
+		return EXIT_USAGE;
+	if (c->steady_fraction > 0 && c->warmup_ns == 0) {
+		cli_error("--steady needs --warmup: it repeats the warm-up");
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int config_switch(const struct cli_args *args, const char *name, bool *out)
+{
+	size_t choice = 0;
+	const int code = cli_get_choice(args, name, &choice);
+
+	*out = choice == 0; /* "on|off" */
+	return code;
+}
+
+static int config_choices(struct run_config *c, const struct cli_args *args)
+{
+	size_t unlink = 0, alloc = 0;
+
+	if (cli_get_choice(args, "unlink", &unlink) != 0 ||
+	    cli_get_choice(args, "alloc", &alloc) != 0 ||
+	    config_switch(args, "tracking", &c->tracking) != 0 ||
+	    config_switch(args, "tracking-cost", &c->tracking_cost) != 0)
+		return EXIT_USAGE;
+	c->unlink = unlink == 0 ? HMAP_UNLINK_GO : HMAP_UNLINK_EMPTY;
+	c->alloc = alloc == 0 ? HEAP_SPAN : HEAP_MALLOC;
+	c->unlink_text = cli_get(args, "unlink");
+	c->alloc_text = cli_get(args, "alloc");
+	c->audit = cli_given(args, "audit") != NULL;
+	c->gc_log = cli_given(args, "gc-log") != NULL;
+	c->huge_pages = cli_given(args, "huge-pages") != NULL;
+	c->tracking_cost = c->tracking_cost && c->tracking;
+	return 0;
+}
+
+static int config_trace(struct run_config *c, const struct cli_args *args)
+{
+	static const char *const only_with_trace[] = {"trace-format", "trace-pace", "evict"};
+
+	c->trace_path = cli_given(args, "trace");
+	c->trace_format = cli_get(args, "trace-format");
+	c->trace_pace = cli_get(args, "trace-pace");
+	c->evict_text = cli_get(args, "evict");
+	for (size_t i = 0; c->trace_path == NULL && i < 3; i++) {
+		if (cli_given(args, only_with_trace[i]) == NULL)
+			continue;
+		cli_error("--%s needs --trace=FILE", only_with_trace[i]);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+int run_config_parse(struct run_config *c, const struct cli_args *args)
+{
+	memset(c, 0, sizeof(*c));
+	c->out_dir = cli_get(args, "out");
+	c->scenario = cli_get(args, "scenario");
+	c->run_id = cli_get(args, "run-id");
+	c->cell_id = cli_get(args, "cell-id");
+	c->events_text = cli_get(args, "events");
+	if (config_strategy(c, args) != 0 || config_load(c, args) != 0 ||
+	    config_counts(c, args) != 0 || config_value_bytes(c, args) != 0 ||
+	    config_times(c, args) != 0 || config_choices(c, args) != 0 ||
+	    config_pin(c, args) != 0 || config_trace(c, args) != 0)
+		return EXIT_USAGE;
+	return 0;
+}
+
+void run_config_fini(struct run_config *c)
+{
+	free(c->strategy_options);
+	c->strategy_options = NULL;
+}
+
+void run_config_cell_id(const struct run_config *c, char id[17])
+{
+	char text[4096];
+	const int n = snprintf(text, sizeof(text),
+			       "%s|%s|%s|%u|%u|%" PRIu64 "|%s|%s|%zu|%zu|%s|%" PRIu64 "|%s|%s|%s|%u|"
+			       "%d%d%d|%s|%s|%s|%s",
+			       c->ops->name, c->strategy_options, c->scenario, c->n_threads,
+			       c->n_readers, c->n_keys, c->mix_text, c->dist_text, c->value_bytes,
+			       c->garbage_bytes, c->stages_text, c->warmup_ns, c->arrival_text,
+			       c->unlink_text, c->alloc_text, c->sample_1_in, c->tracking, c->audit,
+			       c->huge_pages, c->trace_path ? c->trace_path : "",
+			       c->trace_path ? c->trace_pace : "",
+			       c->evict_text ? c->evict_text : "",
+			       c->trace_format ? c->trace_format : "");
+	const size_t used = n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1;
+
+	snprintf(id, 17, "%016" PRIx64, (uint64_t)XXH3_64bits(text, used));
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* config.h - what one run shall do: the options of `reclaimbench run`, checked, in plain numbers.
+ *
+ * Filled once by run_config_parse() and read-only after.  Texts stay the command line's.
+ */
+#ifndef RECLAIMBENCH_RUN_CONFIG_H
+#define RECLAIMBENCH_RUN_CONFIG_H
+
+#include "cli.h"
+#include "hmap.h"
+#include "load/keys.h"
+#include "load/mix.h"
+#include "load/sched.h"
+#include "load/stages.h"
+#include "reclaim.h"
+
+/* Workers at once; the domain allows 4,096 records, collectors and churn included. */
+#define RUN_MAX_THREADS 2048
+
+enum run_pin { RUN_PIN_NONE, RUN_PIN_CORES, RUN_PIN_LIST };
+
+struct run_config {
+	const struct reclaim_ops *ops;
+	char *strategy_options; /* owned; "" when none */
+	unsigned n_threads;	/* mutators */
+	unsigned n_readers;	/* threads that only get, closed loop */
+	uint64_t n_keys;
+	struct mix mix;
+	struct keys_dist dist;
+	size_t value_bytes; /* 0: plain values */
+	size_t garbage_bytes;
+	struct stages stages;
+	uint64_t warmup_ns;
+	double steady_fraction; /* 0: the warm-up has its fixed length */
+	enum sched_arrival arrival;
+	enum hmap_unlink unlink;
+	enum heap_kind alloc;
+	enum run_pin pin;
+	unsigned pin_cpus[RUN_MAX_THREADS]; /* RUN_PIN_LIST: used in turn */
+	unsigned n_pin_cpus;
+	uint64_t seed;
+	unsigned n_reps;
+	unsigned rep;
+	uint32_t sample_1_in;
+	uint64_t sample_every_ns; /* of the timeline */
+	bool tracking;
+	bool tracking_cost;
+	bool audit;
+	bool gc_log;
+	bool huge_pages;
+	const char *out_dir;
+	const char *scenario;
+	const char *run_id; /* NULL: made from time and process */
+	const char *cell_id; /* NULL: a hash of the load and the strategy */
+	/* As given or by default, for the rows. */
+	const char *mix_text, *dist_text, *stages_text, *arrival_text, *unlink_text, *alloc_text;
+	const char *events_text; /* NULL: none */
+	const char *trace_path;	 /* NULL: generated load */
+	const char *trace_format, *trace_pace, *evict_text;
+};
+
+extern const struct cli_option run_options[];
+
+/* Check and convert.  0 or EXIT_USAGE after saying what is wrong.  `args` must outlive the config.  Release
+ * with run_config_fini(), after an error too. */
+int run_config_parse(struct run_config *config, const struct cli_args *args);
+void run_config_fini(struct run_config *config);
+
+/* 16 hex digits over everything that makes two runs the same cell: load, strategy and its options; not
+ * the repetition, the seed, or where results go. */
+void run_config_cell_id(const struct run_config *config, char id[17]);
+
+#endif

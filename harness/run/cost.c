@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* cost.c - the price of tracking; see cost.h. */
+#include "run/cost.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/stage.h"
+
+enum { COST_OFF, COST_ON, COST_N };
+
+static int compare_doubles(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double cost_median(double *values, unsigned n)
+{
+	qsort(values, n, sizeof(*values), compare_doubles);
+	return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/* One segment; ns per operation and thread, or NaN. */
+static double cost_segment(struct cost *out, struct run_instance *in, unsigned index)
+{
+	const struct stage spec = {.name = "cost",
+				   .rate_per_s = STAGES_RATE_CLOSED,
+				   .duration_ns = COST_SEGMENT_NS};
+	struct stage_result *s;
+	double ns = NAN;
+	const int error = stage_run(&s, in, &spec, index, 0);
+
+	if (error != 0)
+		snprintf(out->reason, sizeof(out->reason), "a stage failed: %s", strerror(-error));
+	else if (s->is_interrupted)
+		snprintf(out->reason, sizeof(out->reason), "interrupted");
+	else if (s->role[ROLE_MUTATOR].n_ops > 0)
+		ns = s->seconds * 1e9 / (double)s->role[ROLE_MUTATOR].n_ops;
+	stage_result_free(s);
+	return ns;
+}
+
+static void cost_rounds(struct cost *out, struct run_instance *const in[COST_N])
+{
+	double ns[COST_N][COST_ROUNDS];
+
+	/* The first segment of each warms up. */
+	for (unsigned i = 0; i < COST_N; i++)
+		if (isnan(cost_segment(out, in[i], 0)))
+			return;
+	for (unsigned round = 0; round < COST_ROUNDS; round++) {
+		for (unsigned i = 0; i < COST_N; i++) {
+			const unsigned which = (i + round) % COST_N;
+
+			ns[which][round] = cost_segment(out, in[which], round + 1);
+			if (isnan(ns[which][round]))
+				return;
+		}
+	}
+	out->n_rounds = COST_ROUNDS;
+	out->ns_per_op_on = cost_median(ns[COST_ON], COST_ROUNDS);
+	out->ns_per_op_off = cost_median(ns[COST_OFF], COST_ROUNDS);
+	out->ratio = out->ns_per_op_on / out->ns_per_op_off;
+}
+
+void cost_measure(struct cost *out, const struct run_config *config, const struct clock *clock)
+{
+	struct run_instance *in[COST_N] = {NULL, NULL};
+
+	memset(out, 0, sizeof(*out));
+	out->ratio = NAN;
+	for (unsigned i = 0; i < COST_N; i++) {
+		if (run_instance_create(&in[i], config, clock, NULL, i == COST_ON, out->reason,
+					sizeof(out->reason)) != 0)
+			goto out;
+		out->reason[0] = '\0';
+		if (run_instance_prefill(in[i]) != 0) {
+			snprintf(out->reason, sizeof(out->reason), "interrupted or out of memory");
+			goto out;
+		}
+	}
+	cost_rounds(out, in);
+out:
+	for (unsigned i = 0; i < COST_N; i++)
+		run_instance_destroy(in[i]);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* instance.c - making and unmaking a domain, a map and its workers. */
+#include "run/instance.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/worker.h"
+
+const char *const run_op_names[RUN_N_OPS] = {"get", "insert", "delete"};
+
+/* The strategy's own threads, the main thread, and records of threads that leave while others join. */
+#define INSTANCE_SPARE_THREADS 64
+/* How often the main thread looks for signals while it waits. */
+#define INSTANCE_LOOK_NS 20000000u
+
+void run_signals(void *sigset)
+{
+	sigset_t *set = sigset;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
+/* Whether one of the run's signals has come; takes it. */
+static bool instance_is_interrupted(void)
+{
+	const struct timespec at_once = {0};
+	sigset_t set;
+
+	run_signals(&set);
+	return sigtimedwait(&set, NULL, &at_once) > 0;
+}
+
+bool run_instance_wait(struct run_instance *in)
+{
+	bool is_whole = true;
+
+	while (!gate_wait(&in->gate, INSTANCE_LOOK_NS)) {
+		if (!is_whole || !instance_is_interrupted())
+			continue;
+		is_whole = false;
+		store_relaxed(&in->stop, true); /* only ends loops */
+	}
+	return is_whole;
+}
+
+static int instance_domain(struct run_instance *in, char *message, size_t message_size)
+{
+	const struct run_config *config = in->config;
+	const struct reclaim_config rc = {
+		.ops = config->ops,
+		.options = config->strategy_options[0] != '\0' ? config->strategy_options : NULL,
+		.heap = {.kind = config->alloc,
+			 .huge_pages = config->huge_pages,
+			 .poison = config->audit},
+		.clock = in->clock,
+		.max_threads = in->n_workers + INSTANCE_SPARE_THREADS,
+		.tracking = in->tracking,
+		.sample_1_in = config->sample_1_in,
+		.audit = config->audit,
+	};
+
+	return reclaim_create(&in->r, &rc, message, message_size);
+}
+
+static int instance_map(struct run_instance *in)
+{
+	const struct run_config *config = in->config;
+	const struct hmap_config hc = {
+		.mode = config->value_bytes > 0 ? HMAP_PAYLOAD : HMAP_PLAIN,
+		.unlink = config->unlink,
+		.value_bytes = config->value_bytes,
+		.seed = config->seed,
+	};
+	int error;
+
+	/* Not a mutator: a map with one mutator evolves exactly as Go's. */
+	in->t = reclaim_register(in->r, ROLE_SAMPLER);
+	if (in->t == NULL)
+		return -errno;
+	error = hmap_create(&in->map, in->r, in->t, &hc);
+	reclaim_offline(in->t);
+	return error;
+}
+
+static void instance_worker_init(struct run_instance *in, unsigned i)
+{
+	const struct run_config *config = in->config;
+	const struct mix only_get = {.get_pct = 100};
+	struct run_worker *w = &in->workers[i];
+
+	w->in = in;
+	w->index = i;
+	w->role = i < in->n_mutators ? ROLE_MUTATOR : ROLE_READER;
+	w->is_staller = i >= in->n_mutators + config->n_readers;
+	w->mix = w->role == ROLE_MUTATOR ? config->mix : only_get;
+	/* Readers have streams of their own numbers, but share the mutators' windows of keys. */
+	ops_init(&w->ops, &in->keys, &w->mix, config->seed, i,
+		 w->role == ROLE_MUTATOR ? in->n_mutators : in->n_workers);
+	digest_init(&w->digest, i, RUN_DIGEST_OPS);
+}
+
+static int instance_workers(struct run_instance *in)
+{
+	for (unsigned i = 0; i < in->n_workers; i++) {
+		instance_worker_init(in, i);
+		const int error =
+			pthread_create(&in->workers[i].pthread, NULL, worker_main, &in->workers[i]);
+
+		if (error != 0)
+			return -error;
+		gate_add_worker(&in->gate);
+	}
+	return 0;
+}
+
+static bool instance_has_stall(const struct run_config *config)
+{
+	for (size_t i = 0; i < config->stages.n; i++)
+		if (config->stages.stage[i].stall_ns != 0)
+			return true;
+	return false;
+}
+
+/* Spinning takes the core from whoever has work when there are more threads than cores. */
+static enum pace_mode instance_pace_mode(const struct run_instance *in)
+{
+	cpu_set_t allowed;
+	const unsigned n_threads =
+		in->n_workers + ((in->config->ops->flags & BACKGROUND) != 0 ? 1 : 0);
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return PACE_SLEEP_ONLY;
+	return n_threads > (unsigned)CPU_COUNT(&allowed) ? PACE_SLEEP_ONLY : PACE_SLEEP_AND_SPIN;
+}
+
+int run_instance_create(struct run_instance **out, const struct run_config *config,
+			const struct clock *clock, const struct pmu_set *events, bool tracking,
+			char *message, size_t message_size)
+{
+	struct run_instance *in = aligned_alloc(PADDING_BYTES, sizeof(*in));
+	int error = -ENOMEM;
+
+	*out = NULL;
+	snprintf(message, message_size, "out of memory");
+	if (in == NULL)
+		return error;
+	memset(in, 0, sizeof(*in));
+	in->config = config;
+	in->clock = clock;
+	in->events = events;
+	in->tracking = tracking;
+	in->n_mutators = config->n_threads;
+	in->n_workers = config->n_threads + config->n_readers + instance_has_stall(config);
+	in->pace_mode = instance_pace_mode(in);
+	gate_init(&in->gate);
+	keys_init(&in->keys, &config->dist, &config->mix, config->n_keys, config->seed);
+	in->workers = aligned_alloc(PADDING_BYTES, in->n_workers * sizeof(*in->workers));
+	if (in->workers == NULL)
+		goto fail;
+	memset(in->workers, 0, in->n_workers * sizeof(*in->workers));
+	error = instance_domain(in, message, message_size);
+	if (error != 0)
+		goto fail;
+	error = instance_map(in);
+	if (error == 0)
+		error = instance_workers(in);
+	if (error != 0) {
+		snprintf(message, message_size, "the map or a thread cannot be created: %s",
+			 strerror(-error));
+		goto fail;
+	}
+	*out = in;
+	return 0;
+fail:
+	run_instance_destroy(in);
+	return error;
+}
+
+static void instance_stop_workers(struct run_instance *in)
+{
+	store_relaxed(&in->stop, true);
+	gate_open(&in->gate, GATE_QUIT);
+	for (unsigned i = 0; i < in->gate.n_workers; i++)
+		pthread_join(in->workers[i].pthread, NULL);
+}
+
+void run_instance_destroy(struct run_instance *in)
+{
+	if (in == NULL)
+		return;
+	instance_stop_workers(in);
+	if (in->t != NULL) {
+		reclaim_online(in->t);
+		if (in->map != NULL)
+			hmap_destroy(in->map, in->t);
+		reclaim_ops(in->r)->drain(in->t);
+		reclaim_unregister(in->t);
+	}
+	if (in->r != NULL)
+		reclaim_destroy(in->r);
+	gate_fini(&in->gate);
+	free(in->workers);
+	free(in);
+}
+
+static int instance_worker_error(const struct run_instance *in)
+{
+	for (unsigned i = 0; i < in->n_workers; i++)
+		if (in->workers[i].error != 0)
+			return in->workers[i].error;
+	return 0;
+}
+
+int run_instance_prefill(struct run_instance *in)
+{
+	gate_open(&in->gate, GATE_PREFILL);
+	if (!run_instance_wait(in))
+		return -EINTR;
+	reclaim_online(in->t);
+	reclaim_ops(in->r)->drain(in->t);
+	reclaim_offline(in->t);
+	return instance_worker_error(in);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* output.c - opening, writing and closing the files of a run. */
+#include "run/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "report/histfile.h"
+
+enum { OUTPUT_ROWS, OUTPUT_TIMELINE, OUTPUT_HISTOGRAMS };
+static const char *const output_names[] = {"run.csv", "timeline.csv", HISTFILE_NAME};
+
+/* As mkdir -p. */
+static int output_make_directory(const char *path)
+{
+	char part[4096];
+
+	if (strlen(path) >= sizeof(part) - 32)
+		return -ENAMETOOLONG;
+	strcpy(part, path);
+	for (char *at = part + 1; *at != '\0'; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(part, 0777) != 0 && errno != EEXIST)
+			return -errno;
+		*at = '/';
+	}
+	return mkdir(part, 0777) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+static void output_ids(struct run_output *out, const struct run_config *config)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (config->run_id != NULL)
+		snprintf(out->run_id, sizeof(out->run_id), "%s", config->run_id);
+	else
+		snprintf(out->run_id, sizeof(out->run_id), "%" PRIx64 "-%x",
+			 (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+			 (unsigned)getpid());
+	if (config->cell_id != NULL)
+		snprintf(out->cell_id, sizeof(out->cell_id), "%s", config->cell_id);
+	else
+		run_config_cell_id(config, out->cell_id);
+}
+
+static void output_cell(struct run_output *out, const struct run_config *config,
+			const char *build_id, const char *env_id)
+{
+	out->cell = (struct report_cell){
+		.run_id = out->run_id,
+		.build_id = build_id,
+		.env_id = env_id,
+		.cell_id = out->cell_id,
+		.strategy = config->ops->name,
+		.options = config->strategy_options,
+		.scenario = config->scenario,
+		.threads = config->n_threads,
+		.keys = config->n_keys,
+		.mix = config->trace_path != NULL ? NULL : config->mix_text,
+		.dist = config->trace_path != NULL ? NULL : config->dist_text,
+		.value_bytes = config->value_bytes,
+		.garbage_bytes = config->garbage_bytes,
+		.unlink = config->unlink_text,
+		.alloc = config->alloc_text,
+		.arrival = config->arrival_text,
+		.trace = config->trace_path,
+		.seed = config->seed,
+		.rep = config->rep,
+	};
+}
+
+static int output_open_histograms(struct run_output *out)
+{
+	const char *path = out->paths[OUTPUT_HISTOGRAMS];
+	int error = 0;
+
+	out->histograms = fopen(path, "ae");
+	if (out->histograms == NULL)
+		error = -errno;
+	else if (ftell(out->histograms) == 0)
+		error = histfile_write_header(out->histograms);
+	if (error != 0)
+		cli_error("%s: cannot be written: %s", path, strerror(-error));
+	return error;
+}
+
+int run_output_open(struct run_output *out, const struct run_config *config, const char *build_id,
+		    const char *env_id)
+{
+	char message[4400];
+	int error;
+
+	memset(out, 0, sizeof(*out));
+	error = output_make_directory(config->out_dir);
+	if (error != 0) {
+		cli_error("--out=%s cannot be made: %s", config->out_dir, strerror(-error));
+		return error;
+	}
+	for (unsigned i = 0; i < 3; i++)
+		snprintf(out->paths[i], sizeof(out->paths[i]), "%.4000s/%s", config->out_dir,
+			 output_names[i]);
+	output_ids(out, config);
+	output_cell(out, config, build_id, env_id);
+	error = report_file_open(&out->rows, out->paths[OUTPUT_ROWS], false, message,
+				 sizeof(message));
+	if (error == 0)
+		error = report_file_open(&out->timeline, out->paths[OUTPUT_TIMELINE], true, message,
+					 sizeof(message));
+	if (error != 0) {
+		cli_error("%s", message);
+		return error;
+	}
+	return output_open_histograms(out);
+}
+
+void run_output_row(struct run_output *out, const struct report_stage *stage,
+		    const struct report_row *row, int *error)
+{
+	const int e = report_row_add(out->rows, &out->cell, stage, row);
+
+	if (*error == 0)
+		*error = e;
+}
+
+int run_output_timeline(struct run_output *out, const struct stage_result *s)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < s->sampler.n && error == 0; i++)
+		error = report_sample_add(out->timeline, &out->cell, &s->sampler.samples[i]);
+	return error;
+}
+
+/* ---------------------------------------------------------------- histograms */
+
+static struct histfile_key output_key(const struct run_output *out, const struct stage_result *s)
+{
+	return (struct histfile_key){
+		.cell_id = out->cell_id,
+		.strategy = out->cell.strategy,
+		.options = out->cell.options,
+		.rep = (unsigned)out->cell.rep,
+		.stage = s->spec->name,
+		.stage_start_s = (double)s->start_ns * 1e-9,
+		.stage_s = s->seconds,
+		.role = "mutator",
+		.unit = "ns",
+	};
+}
+
+static int output_lifetimes(struct run_output *out, const struct stage_result *s)
+{
+	struct histfile_key key = output_key(out, s);
+	int error = 0;
+
+	key.metric = "lifetime";
+	for (unsigned c = 0; c < OBJ_N_CLASSES; c++) {
+		for (unsigned state = 0; state < LIFE_N_STATES; state++) {
+			const struct life_hist *h = s->life.hist[c][state];
+
+			key.object = obj_class_names[c];
+			key.table_state = life_state_names[state];
+			for (unsigned p = 0; h != NULL && p < LIFE_N_PHASES && error == 0; p++) {
+				key.phase = life_phase_names[p];
+				error = histfile_write_life(out->histograms, &key, &h[p]);
+			}
+		}
+	}
+	return error;
+}
+
+static int output_latencies(struct run_output *out, const struct stage_result *s,
+			    enum reclaim_role role)
+{
+	const struct role_stats *stats = &s->role[role];
+	struct histfile_key key = output_key(out, s);
+	int error;
+
+	key.role = reclaim_role_names[role];
+	key.metric = "lateness";
+	key.object = "all";
+	error = histfile_write_hist(out->histograms, &key, &stats->lateness);
+	for (unsigned i = 0; i < RUN_N_OPS && error == 0; i++) {
+		key.object = run_op_names[i];
+		key.metric = "response";
+		error = histfile_write_hist(out->histograms, &key, &stats->response[i]);
+		key.metric = "service";
+		if (error == 0)
+			error = histfile_write_hist(out->histograms, &key, &stats->service[i]);
+	}
+	return error;
+}
+
+int run_output_histograms(struct run_output *out, const struct stage_result *s)
+{
+	int error = output_lifetimes(out, s);
+
+	if (error == 0)
+		error = output_latencies(out, s, ROLE_MUTATOR);
+	if (error == 0)
+		error = output_latencies(out, s, ROLE_READER);
+	return error;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static int output_failed(const struct run_output *out, unsigned which, int error)
+{
+	cli_error("%s: cannot be written: %s; rows written before are kept", out->paths[which],
+		  strerror(-error));
+	return error;
+}
+
+int run_output_flush(struct run_output *out)
+{
+	int error = report_file_flush(out->rows);
+
+	if (error != 0)
+		return output_failed(out, OUTPUT_ROWS, error);
+	error = report_file_flush(out->timeline);
+	if (error != 0)
+		return output_failed(out, OUTPUT_TIMELINE, error);
+	if (fflush(out->histograms) != 0 || ferror(out->histograms))
+		return output_failed(out, OUTPUT_HISTOGRAMS, errno != 0 ? -errno : -EIO);
+	return 0;
+}
+
+int run_output_close(struct run_output *out)
+{
+	int error = 0, e;
+
+	if (out->rows != NULL && (e = report_file_close(out->rows)) != 0)
+		error = output_failed(out, OUTPUT_ROWS, e);
+	if (out->timeline != NULL && (e = report_file_close(out->timeline)) != 0)
+		error = output_failed(out, OUTPUT_TIMELINE, e);
+	if (out->histograms != NULL && fclose(out->histograms) != 0)
+		error = output_failed(out, OUTPUT_HISTOGRAMS, -errno);
+	return error;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - one repetition: prefill, warm-up, stages, cost of tracking; see run.h. */
+#include "run/run.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "build_info.h"
+#include "run/cost.h"
+#include "run/rows.h"
+#include "run/stage.h"
+#include "run/terminal.h"
+
+/* A warm-up that is repeated until it is steady ends after this many. */
+#define RUN_MAX_WARMUPS 20
+
+struct run {
+	const struct run_config *config;
+	struct clock clock;
+	struct run_output output;
+	struct run_instance *in;
+	struct pmu_set *events;
+	struct terminal_checks checks;
+	struct cost cost;
+	bool is_interrupted;
+	uint64_t zero_ticks; /* of the timeline */
+};
+
+static uint64_t run_left_ns(const struct run *run, size_t next_stage)
+{
+	uint64_t ns = run->config->tracking_cost ? UINT64_C(2) * (COST_ROUNDS + 1) * COST_SEGMENT_NS : 0;
+
+	for (size_t i = next_stage; i < run->config->stages.n; i++)
+		ns += run->config->stages.stage[i].duration_ns;
+	return ns;
+}
+
+/* Operations per second and bytes in limbo have changed by less than the fraction asked for. */
+static bool run_is_steady(const struct run_config *config, const struct stage_result *s,
+			  double *throughput, double *limbo)
+{
+	const double t = stage_throughput(s);
+	const double l = s->sampler.sum_limbo_bytes / (double)s->sampler.n_taken;
+	const bool is_steady = fabs(t - *throughput) <= config->steady_fraction * t &&
+			       fabs(l - *limbo) <= config->steady_fraction * (l > 1 ? l : 1);
+
+	*throughput = t;
+	*limbo = l;
+	return is_steady;
+}
+
+/* 0 or -errno. */
+static int run_warmup(struct run *run)
+{
+	const struct run_config *config = run->config;
+	struct stage warmup = config->stages.stage[0];
+	double throughput = NAN, limbo = NAN;
+	bool is_steady = false;
+	int error = 0;
+
+	if (config->warmup_ns == 0)
+		return 0;
+	warmup.duration_ns = config->warmup_ns;
+	warmup.n_churn = 0;
+	warmup.stall_ns = 0;
+	terminal_progress(config, "warm-up", run_left_ns(run, 0) + config->warmup_ns);
+	for (unsigned i = 0; i < RUN_MAX_WARMUPS && error == 0 && !is_steady; i++) {
+		struct stage_result *s;
+
+		/* Warm-ups have starts of their own, beyond those of all stages. */
+		error = stage_run(&s, run->in, &warmup, STAGES_MAX + i, 0);
+		if (error == 0) {
+			run->is_interrupted = s->is_interrupted;
+			is_steady = s->is_interrupted || config->steady_fraction == 0 ||
+				    run_is_steady(config, s, &throughput, &limbo);
+		}
+		stage_result_free(s);
+	}
+	if (error == 0 && !is_steady)
+		cli_error("not steady after %u warm-ups; going on", RUN_MAX_WARMUPS);
+	return error;
+}
+
+static int run_report_stage(struct run *run, const struct stage_result *s)
+{
+	struct rows rows;
+	int error;
+
+	rows_init(&rows, &run->output, run->in, s);
+	error = rows_stage(&rows);
+	if (error == 0)
+		error = run_output_timeline(&run->output, s);
+	if (error == 0)
+		error = run_output_histograms(&run->output, s);
+	terminal_stage(&rows, &run->checks);
+	if (error != 0) {
+		cli_error("rows of stage %s: %s", s->spec->name, strerror(-error));
+		return error;
+	}
+	return run_output_flush(&run->output);
+}
+
+static int run_one_stage(struct run *run, size_t i)
+{
+	const struct stages *stages = &run->config->stages;
+	struct stage_result *s;
+	char what[96];
+	int error;
+
+	snprintf(what, sizeof(what), "stage %zu/%zu %s", i + 1, stages->n, stages->stage[i].name);
+	terminal_progress(run->config, what, run_left_ns(run, i));
+	if (run->zero_ticks == 0)
+		run->zero_ticks = clock_ticks(&run->clock);
+	error = stage_run(&s, run->in, &stages->stage[i], (unsigned)i, run->zero_ticks);
+	if (error != 0)
+		cli_error("stage %s failed: %s", stages->stage[i].name, strerror(-error));
+	else
+		error = run_report_stage(run, s);
+	if (error == 0)
+		run->is_interrupted = s->is_interrupted;
+	stage_result_free(s);
+	return error;
+}
+
+static int run_stages(struct run *run)
+{
+	int error = run_instance_prefill(run->in);
+
+	if (error == -EINTR) {
+		run->is_interrupted = true;
+		return 0;
+	}
+	if (error != 0) {
+		cli_error("the map cannot be filled with --keys=%llu: %s",
+			  (unsigned long long)run->config->n_keys, strerror(-error));
+		return error;
+	}
+	error = run_warmup(run);
+	if (error != 0)
+		cli_error("the warm-up failed: %s", strerror(-error));
+	for (size_t i = 0; i < run->config->stages.n && error == 0 && !run->is_interrupted; i++)
+		error = run_one_stage(run, i);
+	return error;
+}
+
+/* Rows that belong to no stage. */
+static void run_row(struct run *run, const char *metric, const char *stat, double value,
+		    const char *unit, const char *reason, int *error)
+{
+	const struct report_stage stage = {.stage = "", .stage_s = NAN, .offered_ops_per_s = NAN};
+	const struct report_row row = {
+		.role = "process",
+		.object = "all",
+		.metric = metric,
+		.stat = stat,
+		.value = value,
+		.unit = unit,
+		.better = "lower",
+		.n = 1,
+		.sampled_1_in = 1,
+		.status = isnan(value) ? "not_available" : "ok",
+		.reason = reason,
+	};
+
+	run_output_row(&run->output, &stage, &row, error);
+}
+
+static int run_whole_rows(struct run *run)
+{
+	int error = 0;
+
+	run_row(run, "clock_skew", "max", (double)run->clock.skew_ticks * run->clock.ns_per_tick,
+		"ns", run->clock.name, &error);
+	run_row(run, "clock_read", "p50", run->clock.read_cost_ns, "ns", run->clock.name, &error);
+	if (run->config->tracking_cost)
+		run_row(run, "tracking_cost", "p50", run->cost.ratio, "ratio", run->cost.reason,
+			&error);
+	return error != 0 ? error : run_output_flush(&run->output);
+}
+
+static int run_cost(struct run *run)
+{
+	if (!run->config->tracking_cost)
+		return 0;
+	if (run->is_interrupted) {
+		run->cost.ratio = NAN;
+		snprintf(run->cost.reason, sizeof(run->cost.reason), "interrupted");
+		return 0;
+	}
+	terminal_progress(run->config, "cost of tracking", run_left_ns(run, STAGES_MAX));
+	cost_measure(&run->cost, run->config, &run->clock);
+	terminal_progress_end();
+	return 0;
+}
+
+static int run_exit_code(const struct run *run, int error)
+{
+	if (run->is_interrupted)
+		return EXIT_INTERRUPTED;
+	if (error != 0)
+		return EXIT_CELLS_FAILED;
+	if (run->checks.n_little_bad > 0 || run->checks.n_conservation_bad > 0)
+		return EXIT_CHECK_FAILED;
+	return EXIT_GOOD;
+}
+
+static int run_in_process(struct run *run)
+{
+	char message[512];
+	int error;
+
+	if (run_instance_create(&run->in, run->config, &run->clock, run->events,
+				run->config->tracking, message, sizeof(message)) != 0) {
+		cli_error("%s", message);
+		return EXIT_USAGE;
+	}
+	terminal_header(run->config);
+	error = run_stages(run);
+	run_instance_destroy(run->in);
+	run->in = NULL;
+	if (error == 0)
+		error = run_cost(run);
+	if (error == 0)
+		error = run_whole_rows(run);
+	terminal_footer(&run->checks, run->config->tracking_cost ? &run->cost : NULL);
+	return run_exit_code(run, error);
+}
+
+/* Every listed processor must be one this process may run on. */
+static int run_check_pins(const struct run_config *config)
+{
+	cpu_set_t allowed;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return 0;
+	for (unsigned i = 0; i < config->n_pin_cpus; i++) {
+		if (config->pin_cpus[i] < CPU_SETSIZE && CPU_ISSET(config->pin_cpus[i], &allowed))
+			continue;
+		cli_error("--pin: processor %u does not exist or is not allowed here",
+			  config->pin_cpus[i]);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int run_open_events(struct run *run)
+{
+	char message[512];
+
+	if (run->config->events_text == NULL ||
+	    pmu_set_create(&run->events, run->config->events_text, &pmu_kernel, message,
+			   sizeof(message)) == 0)
+		return 0;
+	cli_error("--events=%s: %s", run->config->events_text, message);
+	return EXIT_USAGE;
+}
+
+int run_once(const struct run_config *config)
+{
+	struct run run = {.config = config, .cost = {.ratio = NAN}};
+	sigset_t signals, before;
+	int code = run_check_pins(config);
+
+	if (code == 0)
+		code = run_open_events(&run);
+	if (code != 0)
+		return code;
+	/* Before any thread exists: all inherit it, and only the main thread waits for them. */
+	run_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, &before);
+	clock_init(&run.clock, false);
+	code = EXIT_USAGE;
+	if (run_output_open(&run.output, config, build_info()->build_id, NULL) == 0)
+		code = run_in_process(&run);
+	if (run_output_close(&run.output) != 0 && code == EXIT_GOOD)
+		code = EXIT_CELLS_FAILED;
+	if (run.events != NULL)
+		pmu_set_destroy(run.events);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return code;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* stage.c - runs one stage and takes its snapshot; see stage.h. */
+#include "run/stage.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* From the stamps' begin to the first operation: enough for all workers to wake up. */
+#define STAGE_LEAD_NS 2000000u
+
+static uint64_t cpu_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void stage_stats(struct run_instance *in, struct reclaim_stats *out)
+{
+	memset(out, 0, sizeof(*out));
+	reclaim_ops(in->r)->stats(in->r, out);
+}
+
+/* All are offline.  Hold background work still, and begin to count. */
+static uint64_t stage_begin(struct stage_result *s, struct run_instance *in)
+{
+	uint64_t now;
+
+	reclaim_quiet_begin(in->r);
+	hmap_state(in->map, in->t, &s->map_begin);
+	stage_stats(in, &s->stats_begin);
+	now = clock_ticks(in->clock);
+	reclaim_stage_begin(in->r, now);
+	reclaim_totals(in->r, &s->begin);
+	reclaim_quiet_end(in->r);
+	return now;
+}
+
+/* The same at the end: survivors and self-checks. */
+static int stage_end(struct stage_result *s, struct run_instance *in, uint64_t begin_ticks)
+{
+	int error;
+
+	reclaim_quiet_begin(in->r);
+	const uint64_t now = clock_ticks(in->clock);
+
+	reclaim_totals(in->r, &s->end);
+	stage_stats(in, &s->stats_end);
+	hmap_state(in->map, in->t, &s->map_end);
+	heap_stats(reclaim_heap(in->r), &s->heap);
+	s->window_ticks = now - begin_ticks;
+	if (in->tracking) {
+		reclaim_stage_end(in->r, now, &s->life);
+		selfcheck_little(&s->little, &s->end, s->window_ticks, &s->life);
+	}
+	error = selfcheck_conservation(&s->conservation, in->r, in->t, &in->map, 1);
+	reclaim_quiet_end(in->r);
+	return error;
+}
+
+static void stage_add_worker(struct role_stats *sum, const struct run_worker *w)
+{
+	const struct worker_stats *stats = &w->stats;
+
+	sum->n_threads++;
+	sum->n_offered += stats->n_offered;
+	sum->n_no_memory += stats->n_no_memory;
+	sum->n_churned += stats->n_churned;
+	sum->cpu_ns += stats->cpu_ns;
+	hist_merge(&sum->lateness, &stats->lateness);
+	for (unsigned i = 0; i < RUN_N_OPS; i++) {
+		sum->n_ops += stats->n_attempted[i];
+		sum->n_attempted[i] += stats->n_attempted[i];
+		sum->n_hits[i] += stats->n_hits[i];
+		hist_merge(&sum->response[i], &stats->response[i]);
+		hist_merge(&sum->service[i], &stats->service[i]);
+	}
+}
+
+static void stage_collect(struct stage_result *s, const struct run_instance *in)
+{
+	for (unsigned i = 0; i < in->n_workers; i++) {
+		const struct run_worker *w = &in->workers[i];
+
+		stage_add_worker(&s->role[w->role], w);
+		if (w->role != ROLE_MUTATOR)
+			continue;
+		s->digest += digest_combine(&w->digest, 1);
+		s->n_digest += w->digest.n;
+	}
+	s->sampler_cpu_ns = s->sampler.cpu_ns;
+}
+
+static int stage_worker_error(const struct run_instance *in)
+{
+	for (unsigned i = 0; i < in->n_workers; i++)
+		if (in->workers[i].error != 0)
+			return in->workers[i].error;
+	return 0;
+}
+
+/* Let the workers run. */
+static int stage_load(struct stage_result *s, struct run_instance *in, unsigned index,
+		      uint64_t begin_ticks, uint64_t zero_ticks)
+{
+	const uint64_t main_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
+	const uint64_t process_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+	int error;
+
+	store_relaxed(&in->stop, false); /* ordered by the gate */
+	in->order = (struct stage_order){.spec = s->spec, .index = index};
+	in->order.begin_ticks = clock_ticks(in->clock) + clock_ns_to_ticks(in->clock, STAGE_LEAD_NS);
+	in->order.end_ticks = in->order.begin_ticks +
+			      clock_ns_to_ticks(in->clock, s->spec->duration_ns);
+	s->start_ns = clock_delta_ns(in->clock, zero_ticks, begin_ticks);
+	error = sampler_start(&s->sampler, in, s->spec->name, begin_ticks, zero_ticks,
+			      s->spec->duration_ns);
+	if (error != 0)
+		return error;
+	gate_open(&in->gate, GATE_STAGE);
+	s->is_interrupted = !run_instance_wait(in);
+	const uint64_t end_ticks = s->is_interrupted ? clock_ticks(in->clock) : in->order.end_ticks;
+
+	s->seconds = (double)clock_delta_ns(in->clock, in->order.begin_ticks, end_ticks) * 1e-9;
+	s->process_cpu_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - process_ns;
+	s->main_cpu_ns = cpu_ns(CLOCK_THREAD_CPUTIME_ID) - main_ns;
+	sampler_stop(&s->sampler);
+	return stage_worker_error(in);
+}
+
+int stage_run(struct stage_result **out, struct run_instance *in, const struct stage *spec,
+	      unsigned index, uint64_t zero_ticks)
+{
+	struct stage_result *s = calloc(1, sizeof(*s));
+	int error;
+
+	*out = s;
+	if (s == NULL)
+		return -ENOMEM;
+	s->spec = spec;
+	s->is_closed_loop = spec->rate_per_s == STAGES_RATE_CLOSED;
+	s->sampler.statm_fd = -1;
+	error = life_recorder_init(&s->life, in->clock);
+	if (error != 0)
+		return error;
+	const uint64_t begin_ticks = stage_begin(s, in);
+
+	life_stage_begin(&s->life, begin_ticks);
+	error = stage_load(s, in, index, begin_ticks, zero_ticks != 0 ? zero_ticks : begin_ticks);
+	if (error == 0)
+		error = stage_end(s, in, begin_ticks);
+	stage_collect(s, in);
+	return error;
+}
+
+void stage_result_free(struct stage_result *s)
+{
+	if (s == NULL)
+		return;
+	sampler_fini(&s->sampler);
+	life_recorder_fini(&s->life);
+	free(s);
+}
+
+double stage_throughput(const struct stage_result *s)
+{
+	return s->seconds > 0 ? (double)s->role[ROLE_MUTATOR].n_ops / s->seconds : NAN;
+}
+
+double stage_offered(const struct stage_result *s)
+{
+	return s->is_closed_loop ? NAN : (double)s->spec->rate_per_s;
+}
+
+uint64_t stage_n_cycles(const struct stage_result *s)
+{
+	return s->stats_end.n_cycles - s->stats_begin.n_cycles;
+}

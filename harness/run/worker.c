@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.c - the mutator's loop, the reader's loop, the stalled reader. */
+#include "run/worker.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- registration */
+
+static void worker_leave(struct run_worker *w)
+{
+	if (w->t == NULL)
+		return;
+	reclaim_unregister(w->t);
+	w->t = NULL;
+}
+
+/* Online afterwards. */
+static bool worker_join(struct run_worker *w)
+{
+	if (w->t != NULL) {
+		reclaim_online(w->t);
+		return true;
+	}
+	w->t = reclaim_register(w->in->r, w->role);
+	if (w->t == NULL && w->error == 0)
+		w->error = -errno;
+	return w->t != NULL;
+}
+
+static void worker_asleep(void *ctx)
+{
+	struct run_worker *w = ctx;
+
+	reclaim_offline(w->t);
+}
+
+static void worker_awake(void *ctx)
+{
+	struct run_worker *w = ctx;
+
+	reclaim_online(w->t);
+}
+
+static void worker_poll(void *ctx)
+{
+	struct run_worker *w = ctx;
+
+	reclaim_poll(w->t);
+}
+
+/* The churn fault: leave, and join anew. */
+static bool worker_churn(struct run_worker *w)
+{
+	worker_leave(w);
+	w->stats.n_churned++;
+	return worker_join(w);
+}
+
+/* ---------------------------------------------------------------- one operation */
+
+static inline unsigned worker_op_index(enum op_type type)
+{
+	return type == OP_GET ? RUN_GET : type == OP_DELETE ? RUN_DELETE : RUN_INSERT;
+}
+
+static inline bool worker_get(struct run_worker *w, struct hmap *map, uint64_t key)
+{
+	uint64_t value;
+
+	if (!hmap_get(map, w->t, key, &value))
+		return false;
+	/* A reader uses what it found. */
+	if (w->in->config->value_bytes > 0)
+		value = *(const uint64_t *)(uintptr_t)value;
+	w->sink += value;
+	return true;
+}
+
+static inline bool worker_insert(struct run_worker *w, struct hmap *map, const struct op *op)
+{
+	const enum hmap_result result = hmap_insert(map, w->t, op->key, op->value);
+
+	if (unlikely(result == HMAP_NO_MEMORY))
+		w->stats.n_no_memory++;
+	return result == HMAP_REPLACED;
+}
+
+static inline unsigned worker_operate(struct run_worker *w, const struct op *op)
+{
+	struct hmap *const map = w->in->map;
+	const unsigned index = worker_op_index(op->type);
+	bool is_hit;
+
+	reclaim_enter(w->t);
+	switch (index) {
+	case RUN_GET:
+		is_hit = worker_get(w, map, op->key);
+		break;
+	case RUN_DELETE:
+		is_hit = hmap_delete(map, w->t, op->key);
+		break;
+	default:
+		is_hit = worker_insert(w, map, op);
+	}
+	reclaim_exit(w->t);
+	if (w->in->config->garbage_bytes > 0 && w->role == ROLE_MUTATOR)
+		reclaim_garbage(w->t, w->in->config->garbage_bytes);
+	w->stats.n_attempted[index]++;
+	w->stats.n_hits[index] += is_hit;
+	counter_add(&w->n_ops, 1);
+	return index;
+}
+
+static inline void worker_next_op(struct run_worker *w, struct op *op)
+{
+	ops_next(&w->ops, op);
+	digest_add(&w->digest, op);
+}
+
+/* ---------------------------------------------------------------- loops */
+
+static inline bool worker_is_stopped(const struct run_worker *w)
+{
+	/* relaxed: only ends the loop; results are ordered by the gate. */
+	return load_relaxed(&w->in->stop);
+}
+
+/* When this worker's next churn is due: the i-th of n_churn lies at (i + 1/2) / n_churn of the stage, and
+ * mutators take turns. */
+struct churn {
+	uint64_t next, n, step;
+	uint64_t begin_ticks, length_ticks;
+	uint64_t due_ticks;
+};
+
+static void churn_advance(struct churn *c)
+{
+	c->due_ticks = UINT64_MAX;
+	if (c->next < c->n)
+		c->due_ticks = c->begin_ticks + (uint64_t)(((double)c->next + 0.5) /
+							   (double)c->n * (double)c->length_ticks);
+	c->next += c->step;
+}
+
+static void churn_init(struct churn *c, const struct run_worker *w)
+{
+	const struct stage_order *order = &w->in->order;
+
+	*c = (struct churn){.next = w->index,
+			    .n = order->spec->n_churn,
+			    .step = w->in->n_mutators,
+			    .begin_ticks = order->begin_ticks,
+			    .length_ticks = order->end_ticks - order->begin_ticks};
+	churn_advance(c);
+}
+
+static void worker_closed_loop(struct run_worker *w)
+{
+	const uint64_t end_ticks = w->in->order.end_ticks;
+	struct churn churn;
+	struct op op;
+
+	churn_init(&churn, w);
+	while (!worker_is_stopped(w)) {
+		worker_next_op(w, &op);
+		const uint64_t start = clock_ticks(w->in->clock);
+		const unsigned index = worker_operate(w, &op);
+		const uint64_t end = clock_ticks(w->in->clock);
+		const uint64_t ns = clock_delta_ns(w->in->clock, start, end);
+
+		reclaim_poll(w->t);
+		hist_record(&w->stats.service[index], ns);
+		hist_record(&w->stats.response[index], ns);
+		if (end >= end_ticks)
+			break;
+		if (end >= churn.due_ticks) {
+			churn_advance(&churn);
+			if (!worker_churn(w))
+				return;
+		}
+		for (unsigned i = 1; i < WORKER_TIMED_1_IN; i++) {
+			worker_next_op(w, &op);
+			worker_operate(w, &op);
+			reclaim_poll(w->t);
+		}
+	}
+}
+
+static void worker_sched_init(struct run_worker *w, struct sched *sched)
+{
+	const struct run_config *config = w->in->config;
+	const struct sched_config sc = {.arrival = config->arrival,
+					.rate_per_s = w->in->order.spec->rate_per_s,
+					.duration_ns = w->in->order.spec->duration_ns,
+					.seed = config->seed,
+					.thread = w->index,
+					.n_threads = w->in->n_mutators,
+					.stage = w->in->order.index};
+
+	sched_init(sched, &sc);
+	w->stats.n_offered = sched->n_total;
+}
+
+static void worker_open_loop(struct run_worker *w)
+{
+	const struct clock *clock = w->in->clock;
+	const uint64_t begin = w->in->order.begin_ticks, end_ticks = w->in->order.end_ticks;
+	struct sched sched;
+	struct churn churn;
+	struct op op;
+	double start_ns;
+
+	worker_sched_init(w, &sched);
+	churn_init(&churn, w);
+	while (sched_next(&sched, &start_ns)) {
+		worker_next_op(w, &op);
+		const uint64_t intended = begin + clock_ns_to_ticks(clock, (uint64_t)start_ns);
+		const uint64_t start = pace_wait(&w->pace, intended);
+
+		/* Behind at the stage's end: what is left counts as offered, not as done. */
+		if (start >= end_ticks || worker_is_stopped(w))
+			break;
+		const unsigned index = worker_operate(w, &op);
+		const uint64_t end = clock_ticks(clock);
+
+		hist_record(&w->stats.lateness, clock_delta_ns(clock, intended, start));
+		hist_record(&w->stats.service[index], clock_delta_ns(clock, start, end));
+		hist_record(&w->stats.response[index], clock_delta_ns(clock, intended, end));
+		reclaim_poll(w->t);
+		if (end >= churn.due_ticks) {
+			churn_advance(&churn);
+			if (!worker_churn(w))
+				return;
+		}
+	}
+	pace_wait(&w->pace, end_ticks);
+}
+
+#define STALL_SLICE_NS 2000000u
+
+/* Stay inside a read section until `until`; outside only for a poll.  Sleeps in slices, to see the stop. */
+static void worker_stall_once(struct run_worker *w, uint64_t until_ticks)
+{
+	const struct timespec slice = {.tv_nsec = STALL_SLICE_NS};
+	struct op op;
+
+	ops_next(&w->ops, &op);
+	reclaim_enter(w->t);
+	worker_get(w, w->in->map, op.key);
+	while (!worker_is_stopped(w)) {
+		const uint64_t now = clock_ticks(w->in->clock);
+		const uint64_t left_ns = clock_delta_ns(w->in->clock, now, until_ticks);
+		const struct timespec rest = {.tv_nsec = (long)left_ns};
+
+		if (now >= until_ticks)
+			break;
+		clock_nanosleep(CLOCK_MONOTONIC, 0, left_ns < STALL_SLICE_NS ? &rest : &slice, NULL);
+	}
+	reclaim_exit(w->t);
+	w->stats.n_attempted[RUN_GET]++;
+	reclaim_poll(w->t);
+}
+
+static void worker_stall(struct run_worker *w)
+{
+	const struct stage_order *order = &w->in->order;
+	const uint64_t stall_ns = order->spec->stall_ns;
+
+	if (stall_ns == 0 || !worker_join(w))
+		return;
+	while (!worker_is_stopped(w)) {
+		const uint64_t now = clock_ticks(w->in->clock);
+		uint64_t until = order->end_ticks;
+
+		if (now >= order->end_ticks)
+			break;
+		if (stall_ns != STAGES_STALL_FOREVER &&
+		    now + clock_ns_to_ticks(w->in->clock, stall_ns) < until)
+			until = now + clock_ns_to_ticks(w->in->clock, stall_ns);
+		worker_stall_once(w, until);
+	}
+	worker_leave(w);
+}
+
+/* ---------------------------------------------------------------- orders */
+
+static uint64_t worker_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void worker_prefill(struct run_worker *w)
+{
+	const struct keys *keys = &w->in->keys;
+
+	if (w->role != ROLE_MUTATOR || w->is_staller || !worker_join(w))
+		return;
+	for (uint64_t i = w->index; i < keys->n_keys && !worker_is_stopped(w);
+	     i += w->in->n_mutators) {
+		reclaim_enter(w->t);
+		const enum hmap_result result = hmap_insert(
+			w->in->map, w->t, keys_prefill(keys, i, w->in->n_mutators), i);
+		reclaim_exit(w->t);
+		reclaim_poll(w->t);
+		if (result == HMAP_NO_MEMORY) {
+			w->error = -ENOMEM;
+			break;
+		}
+	}
+	reclaim_offline(w->t);
+}
+
+/* Sleep, offline, until the stage begins. */
+static void worker_await_begin(struct run_worker *w)
+{
+	const struct clock *clock = w->in->clock;
+
+	while (!worker_is_stopped(w)) {
+		const uint64_t now = clock_ticks(clock);
+
+		if (now >= w->in->order.begin_ticks)
+			return;
+		const struct timespec ts = {
+			.tv_nsec = (long)(clock_delta_ns(clock, now, w->in->order.begin_ticks) %
+					  1000000000u)};
+
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+	}
+}
+
+static void worker_mutate(struct run_worker *w)
+{
+	if (!worker_join(w))
+		return;
+	if (w->role == ROLE_READER || w->in->order.spec->rate_per_s == STAGES_RATE_CLOSED)
+		worker_closed_loop(w);
+	else
+		worker_open_loop(w);
+	if (w->t != NULL)
+		reclaim_offline(w->t);
+}
+
+static void worker_stage(struct run_worker *w)
+{
+	memset(&w->stats, 0, sizeof(w->stats));
+	store_relaxed(&w->n_ops, 0); /* statistics */
+	worker_await_begin(w);
+	const uint64_t cpu_ns = worker_cpu_ns();
+
+	if (w->pmu != NULL)
+		pmu_read(w->pmu, &w->pmu_begin);
+	if (w->is_staller)
+		worker_stall(w);
+	else if (w->error == 0)
+		worker_mutate(w);
+	if (w->pmu != NULL)
+		pmu_read(w->pmu, &w->pmu_end);
+	w->stats.cpu_ns = worker_cpu_ns() - cpu_ns;
+}
+
+static void worker_pin(const struct run_worker *w)
+{
+	const struct run_config *config = w->in->config;
+	cpu_set_t set, allowed;
+	unsigned cpu = 0;
+
+	if (config->pin == RUN_PIN_NONE)
+		return;
+	CPU_ZERO(&set);
+	if (config->pin == RUN_PIN_LIST) {
+		cpu = config->pin_cpus[w->index % config->n_pin_cpus];
+	} else {
+		if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+			return;
+		unsigned left = w->index % (unsigned)CPU_COUNT(&allowed);
+
+		while (!CPU_ISSET(cpu, &allowed) || left-- > 0)
+			cpu++;
+	}
+	CPU_SET(cpu, &set);
+	/* run.c has checked that the processors exist; a change since then leaves the thread unpinned. */
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void worker_begin(struct run_worker *w)
+{
+	const struct pace_hooks hooks = {
+		.ctx = w, .asleep = worker_asleep, .awake = worker_awake, .poll = worker_poll};
+	int error;
+
+	worker_pin(w);
+	w->tid = gettid();
+	pace_init(&w->pace, w->in->clock, w->in->pace_mode, &w->in->stop, &hooks);
+	if (w->in->events != NULL) {
+		error = pmu_open(&w->pmu, w->in->events, 0);
+		if (error != 0)
+			w->error = error;
+	}
+	/* A staller is there only in stages that have one: a map with one mutator stays Go-exact. */
+	if (!w->is_staller && worker_join(w))
+		reclaim_offline(w->t);
+}
+
+void *worker_main(void *arg)
+{
+	struct run_worker *w = arg;
+	struct gate *gate = &w->in->gate;
+	uint64_t n_seen = 0;
+
+	worker_begin(w);
+	for (;;) {
+		const enum gate_order order = gate_next(gate, &n_seen);
+
+		if (order == GATE_QUIT)
+			break;
+		if (order == GATE_PREFILL)
+			worker_prefill(w);
+		else
+			worker_stage(w);
+		gate_done(gate);
+	}
+	if (w->t != NULL)
+		reclaim_online(w->t);
+	worker_leave(w);
+	if (w->pmu != NULL)
+		pmu_close(w->pmu);
+	gate_done(gate);
+	return NULL;
+}
