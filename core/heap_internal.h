@@ -22,7 +22,7 @@
 #define HEAP_N_SIZE_CLASSES 68
 #define HEAP_MAX_SMALL_BYTES 32768
 #define HEAP_N_LISTS (OBJ_N_CLASSES * HEAP_N_SIZE_CLASSES)
-#define HEAP_META_GRANULE_BYTES 1024
+#define HEAP_META_GRANULE_BYTES 256
 #define HEAP_BUCKET_BYTES 144 /* of a bucket in an array (hmap.h) */
 #define HEAP_N_SHARDS 16
 #define MALLOC_PREFIX_BYTES 64 /* struct malloc_prefix */

@@ -75,7 +75,9 @@ static int pages_reserve(struct heap *h, size_t arena_bytes)
 	size_t n_pages = arena_bytes / HEAP_PAGE_BYTES;
 	/* Of 16-byte objects the metadata is up to five times the objects' size; a large arena is never
 	 * full of those. */
-	size_t meta_bytes = arena_bytes >= 16ul << 30 ? arena_bytes : 6 * arena_bytes + (16ul << 20);
+	size_t meta_bytes = arena_bytes >= 16ul << 30  ? arena_bytes
+			    : arena_bytes >= 1ul << 30 ? 2 * arena_bytes
+						       : 6 * arena_bytes + (16ul << 20);
 	int err;
 
 	err = region_reserve(h, &h->arena, arena_bytes, PROT_NONE);

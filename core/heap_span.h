@@ -33,39 +33,41 @@
 
 #define HEAP_PAGE_BYTES 8192
 
+/* Four cache lines: what a free or a sweep of any span reads; what changes with the span's place, and what
+ * goes with it; the rest; what the owner writes with each allocation.  All but the atomic members, the
+ * list's and the owner's are constant while the span exists. */
 struct heap_span {
 	char *base;		   /* first object */
+	uint64_t divide_magic;	   /* (offset * magic) >> 32 = object index; Go's divMul */
 	uint32_t elem_bytes;	   /* distance of objects; a large span: its whole size */
 	uint32_t n_elems;
-	uint32_t n_pages;
 	uint32_t n_words;	   /* 64-bit words per bit array */
-	uint32_t n_buckets;	   /* arrays: bits in overflow_bits and bucket_marks; else 0 */
-	uint32_t index;		   /* in heap_span_at() */
-	uint64_t divide_magic;	   /* (offset * magic) >> 32 = object index; Go's divMul */
-	size_t object_bytes;	   /* as requested (large spans; small ones: elem_bytes) */
 	uint8_t class;		   /* enum obj_class */
 	uint8_t size_class;	   /* 0: large */
 	bool is_large;
 	_Atomic(uint64_t) *alloc_bits;
-	_Atomic(uint64_t) *dead_bits[2];
-	_Atomic(uint64_t) *mark_bits;
-	_Atomic(uint64_t) *overflow_bits;
-	_Atomic(uint64_t) *bucket_marks;
+	uint64_t tail_pad;	   /* bits of the last word beyond n_elems; always set in alloc_bits */
 	struct heap_stamps *stamps;
 	char *nodes;
-	/* The heap's own (heap_spans.c); also constant while the span exists. */
-	uint64_t tail_pad; /* bits of the last word beyond n_elems; always set in alloc_bits */
+
+	_Atomic(uint32_t) central_state __attribute__((aligned(64))); /* its place: heap_spans.c */
+	_Atomic(uint32_t) sweepgen;	     /* collector's */
+	_Atomic(struct heap_cache *) owner;  /* the cache whose current span it is; written by its thread */
+	_Atomic(uint64_t) state_since_ticks; /* collector's, for the time in each state */
+	_Atomic(uint64_t) *dead_bits[2];
+	_Atomic(uint64_t) *mark_bits;
+	size_t object_bytes;	   /* as requested (large spans; small ones: elem_bytes) */
+	uint32_t n_pages;
+	uint32_t index;		   /* in heap_span_at() */
+
+	struct heap_span *next __attribute__((aligned(64))), *prev; /* under the lock of its class */
+	bool is_spare;		   /* under the lock of its class: empty, and kept */
+	uint32_t n_buckets;	   /* arrays: bits in overflow_bits and bucket_marks; else 0 */
 	uint32_t meta_granules;
+	_Atomic(uint64_t) *overflow_bits;
+	_Atomic(uint64_t) *bucket_marks;
 	struct heap *heap;
-	/* Changes from time to time, by whoever changes the span's place. */
-	_Atomic(uint32_t) central_state __attribute__((aligned(64)));
-	_Atomic(uint32_t) sweepgen;	       /* collector's */
-	_Atomic(struct heap_cache *) owner;    /* the cache whose current span it is */
-	_Atomic(uint64_t) state_since_ticks;   /* collector's, for the time in each state */
-	struct heap_span *next, *prev;	       /* under the lock of its class */
-	bool is_spare;			       /* under the lock of its class: empty, and kept */
-	/* Written by the owner with each allocation: a line of its own, or every allocation would take
-	 * the lines above from those who free. */
+
 	_Atomic(uint64_t) cache_word __attribute__((aligned(64))); /* claimed, not yet handed out */
 	_Atomic(uint32_t) cache_index; /* the word of alloc_bits that cache_word belongs to */
 	bool needs_zero;	       /* objects still to be claimed may hold old contents */
@@ -79,7 +81,7 @@ struct heap_lookup {
 	size_t n_pages;
 	_Atomic(struct heap_span *) *page_spans; /* per page of the arena */
 	uintptr_t meta_base;
-	struct heap_span **meta_spans; /* per 1 KiB of the metadata that holds nodes */
+	struct heap_span **meta_spans; /* per 256 bytes of the metadata that hold nodes */
 	enum heap_kind kind;
 	uint32_t node_bytes;
 	uint64_t node_magic; /* (offset * magic) >> 32 = offset / node_bytes */

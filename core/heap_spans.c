@@ -175,7 +175,7 @@ struct span_shape {
 static struct span_shape span_shape(const struct heap *h, const struct heap_span *s)
 {
 	struct span_shape shape;
-	size_t n_words = 4ul * s->n_words + 2ul * ((s->n_buckets + 63) / 64);
+	size_t n_words = 4ul * s->n_words + 2ul * ((s->n_buckets + 63) / 64), spare;
 
 	shape.nodes = 0;
 	shape.stamps = (size_t)s->n_elems * h->look.node_bytes;
@@ -184,6 +184,11 @@ static struct span_shape span_shape(const struct heap *h, const struct heap_span
 		shape.bits += s->n_elems * sizeof(struct heap_stamps);
 	shape.bits = (shape.bits + 63) & ~63ul;
 	shape.bytes = shape.bits + n_words * sizeof(uint64_t);
+	/* What the last granule has to spare goes before the bits, in part: blocks lie at equal
+	 * distances, and a sweep of all of them would use few of the cache's sets. */
+	spare = -shape.bytes % HEAP_META_GRANULE_BYTES / 64;
+	shape.bits += s->index % (spare + 1) * 64;
+	shape.bytes += spare * 64;
 	return shape;
 }
 
