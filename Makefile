@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Variables: CC, CXX, OPT, SAN=address|thread|undefined, V=1, PREFIX, DESTDIR.  Each SAN and CC has
-# its own folder under build/.
+# `make help` lists the targets.  Variables: CC, CXX, OPT, SAN=address|thread|undefined|audit|coverage,
+# V=1, PREFIX, DESTDIR.  Each SAN and CC has its own folder under build/.
 
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CXX     := $(if $(filter default,$(origin CXX)),g++,$(CXX))
@@ -21,46 +21,71 @@ SANFLAGS_address   := -fsanitize=address -fno-omit-frame-pointer -DRECLAIMBENCH_
 SANFLAGS_thread    := -fsanitize=thread -DRECLAIMBENCH_SANITIZED=1
 SANFLAGS_undefined := -fsanitize=undefined -fno-sanitize-recover=all -DRECLAIMBENCH_SANITIZED=1
 SANFLAGS_coverage  := --coverage -DRECLAIMBENCH_SANITIZED=1
+SANFLAGS_audit     := -DRECLAIMBENCH_AUDIT=1
 SANFLAGS := $(SANFLAGS_$(SAN))
 
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
 CPPFLAGS += -Icore -Istrategies -Iharness -D_GNU_SOURCE -MMD -MP
 CFLAGS   += -std=c17 -g $(OPT) $(WARN) $(SANFLAGS) -pthread
+# The C headers use <stdatomic.h>, which C++ has from 23 on.
+CXXFLAGS += -std=c++2b -g $(OPT) -Wall -Wextra $(SANFLAGS) -pthread
 LDFLAGS  += $(SANFLAGS) -pthread
 LDLIBS   += -lm
 
 VERSION  := 0.1.0
 
-# Optional libraries: strategies that need them are left out where they are absent (`list` says so).
-has_header = $(shell $(CC) -fsyntax-only -include $(1) -x c /dev/null 2>/dev/null && echo 1)
-HAVE_CK   := $(call has_header,ck_epoch.h)
-HAVE_URCU := $(call has_header,urcu/rculfhash.h)
+# Optional libraries.  Files that include them are left out where they are absent (`list` says so);
+# strategies.def asks HAVE_CK and HAVE_URCU.
+has_header = $(shell $(1) -fsyntax-only -include $(3) -x $(2) /dev/null 2>/dev/null && echo 1)
+HAVE_CK   := $(call has_header,$(CC),c,ck_epoch.h)
+HAVE_URCU := $(call has_header,$(CC),c,urcu/rculfhash.h)
 CPPFLAGS  += $(if $(HAVE_CK),-DHAVE_CK=1) $(if $(HAVE_URCU),-DHAVE_URCU=1)
 STRATEGY_LIBS := $(if $(HAVE_CK),-lck) \
 		 $(if $(HAVE_URCU),-lurcu-memb -lurcu-qsbr -lurcu-mb -lurcu-cds -lurcu-common)
+without = $(filter-out $(shell grep -l '^.include <$(2)' $(1) /dev/null),$(1))
+buildable = $(strip $(eval KEPT := $(1)) \
+	      $(if $(HAVE_CK),,$(eval KEPT := $(call without,$(KEPT),ck_))) \
+	      $(if $(HAVE_URCU),,$(eval KEPT := $(call without,$(KEPT),urcu))) $(KEPT))
 
-LIB_SRC     := $(wildcard core/*.c strategies/*.c strategies/gc/*.c)
-HARNESS_SRC := $(wildcard harness/*.c harness/load/*.c harness/run/*.c harness/measure/*.c harness/report/*.c)
-HARNESS_SRC := $(filter-out harness/main.c,$(HARNESS_SRC))
-TEST_SRC    := $(wildcard core/tests/test_*.c strategies/tests/test_*.c harness/tests/test_*.c harness/*/tests/test_*.c)
+LIB_SRC     := $(call buildable,$(wildcard core/*.c strategies/*.c strategies/gc/*.c))
+HARNESS_SRC := $(wildcard harness/*.c $(patsubst %,harness/%/*.c,load run measure report peers))
+HARNESS_SRC := $(call buildable,$(filter-out harness/main.c,$(HARNESS_SRC)))
+TEST_SRC    := $(call buildable,$(wildcard core/tests/test_*.c strategies/tests/test_*.c \
+		 strategies/gc/tests/test_*.c harness/tests/test_*.c harness/*/tests/test_*.c))
+MICRO_SRC   := $(wildcard harness/micro/*.cc)
+TEST_SH     := $(wildcard core/tests/*.sh strategies/tests/*.sh harness/tests/*.sh harness/*/tests/*.sh)
 LIB_OBJ     := $(LIB_SRC:%.c=$(B)/%.o)
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$(B)/%.o)
+MICRO_OBJ   := $(MICRO_SRC:%.cc=$(B)/%.o)
 TEST_BIN    := $(TEST_SRC:%.c=$(B)/%)
 
-# The build's own description; written anew when it has changed.
+# The build's own description, and the flags that every object depends on; each is written anew only when
+# it has changed.
 BUILD_INFO := $(B)/build_info.gen.h
-BUILD_INFO_RUN := $(shell scripts/build-info $(BUILD_INFO) '$(VERSION)' '$(SAN)' '$(CC)' $(CPPFLAGS) $(CFLAGS))
+BUILD_FLAGS := $(B)/build_flags
+BUILD_INFO_RUN := $(shell scripts/build-info $(B) '$(VERSION)' '$(SAN)' '$(CC)' $(CPPFLAGS) $(CFLAGS))
 $(B)/harness/build_info.o: $(BUILD_INFO)
 $(B)/harness/build_info.o: CPPFLAGS += -I$(B)
 
 HARNESS_LIBS := -lpfm -linih -ljansson -lcsv -lz -lzstd -lhwloc -lxxhash
 
+# Without -jN of your own, as many jobs as there are processors.
+JOBS = $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
+SUBMAKE = $(MAKE) --no-print-directory $(JOBS)
+
+.PHONY: all tests check check-long bench micro lint format plot install uninstall coverage torture \
+	go-reference fuzz clean help
+
 all: $(B)/reclaimbench $(B)/libreclaimbench.a
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c $(BUILD_FLAGS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(B)/%.o: %.cc $(BUILD_FLAGS)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CXX  $<")
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c -o $@ $<
 
 $(B)/libreclaimbench.a: $(LIB_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -71,9 +96,100 @@ $(B)/reclaimbench: $(B)/harness/main.o $(B)/libharness.a $(B)/libreclaimbench.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
 $(TEST_BIN): $(B)/%: $(B)/%.o $(B)/libharness.a $(B)/libreclaimbench.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
+$(B)/micro: $(MICRO_OBJ) $(B)/libharness.a $(B)/libreclaimbench.a
+	$(if $(V),,@echo "  LD   $@")
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ -lbenchmark $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
 
-.PHONY: all tests clean
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
+
 tests: $(TEST_BIN)
-clean:
+
+check: ## install what is missing, build, run all tests
+	@scripts/install-deps --dev
+	@+$(SUBMAKE) all tests
+	@BUILD=$(B) CC='$(CC)' SAN='$(SAN)' MAKE='$(MAKE)' scripts/run-tests $(TEST_BIN) $(TEST_SH)
+
+check-long: check ## the same, then torture for minutes
+	@+$(SUBMAKE) torture
+
+bench: ## install what is missing, build, replay a trace under four strategies, draw the figures
+	@scripts/install-deps --runtime
+	@+$(SUBMAKE) all
+	@BUILD=$(B) scripts/bench
+
+micro: ## Google Benchmark: single data-structure questions; ARGS=...
+ifeq ($(call has_header,$(CXX),c++,benchmark/benchmark.h),)
+	@echo "make micro: Google Benchmark is missing: scripts/install-deps --dev (libbenchmark-dev, g++)" >&2
+	@exit 2
+else
+	@+$(SUBMAKE) $(B)/micro
+	$(Q)$(B)/micro $(ARGS)
+endif
+
+lint: ## clang-format, clang-tidy, cppcheck, shellcheck, and orders without a partner
+	@scripts/install-deps --dev
+	@CPPFLAGS='$(filter-out -MMD -MP,$(CPPFLAGS)) -I$(B)' scripts/lint
+
+format: ## let clang-format rewrite the sources
+	@git ls-files '*.[ch]' '*.cc' | xargs clang-format -i
+
+coverage: ## lines and branches that the tests reach: build/coverage/index.html
+	@scripts/install-deps --dev
+	@+scripts/coverage
+
+RESULTS ?= build/bench
+plot: all ## draw the figures of RESULTS=DIR again
+	@$(B)/reclaimbench plot $(RESULTS)
+
+torture: all ## long runs of every strategy with readers that check ages
+	@BUILD=$(B) scripts/torture
+fuzz: ## feed made-up bytes to the readers of traces, CSV and job files
+	@CC='$(CC)' scripts/fuzz
+go-reference: ## record the real Go runtime again (needs golang-go)
+	@scripts/install-deps --go
+	@scripts/go-reference
+
+# ---------------------------------------------------------------- installing
+
+PUBLIC_HEADERS := $(filter-out %_internal.h,$(wildcard core/*.h)) strategies/registry.h
+BINDIR     := $(DESTDIR)$(PREFIX)/bin
+LIBDIR     := $(DESTDIR)$(PREFIX)/lib
+INCLUDEDIR := $(DESTDIR)$(PREFIX)/include/reclaimbench
+SHAREDIR   := $(DESTDIR)$(PREFIX)/share
+PLOTS      := $(wildcard scripts/plots/*)
+
+define PKGCONFIG
+prefix=$(PREFIX)
+libdir=$${prefix}/lib
+includedir=$${prefix}/include/reclaimbench
+
+Name: reclaimbench
+Description: a Go-style concurrent hash map with exchangeable memory reclamation
+Version: $(VERSION)
+Libs: -L$${libdir} -lreclaimbench $(strip $(STRATEGY_LIBS) $(LDLIBS)) -pthread
+Cflags: -I$${includedir} -pthread
+endef
+export PKGCONFIG
+
+install: all ## below $(DESTDIR)$(PREFIX)
+	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(SHAREDIR)/man/man1 \
+		$(SHAREDIR)/bash-completion/completions $(SHAREDIR)/reclaimbench/plots
+	install -m 755 $(B)/reclaimbench $(BINDIR)/
+	install -m 644 $(B)/libreclaimbench.a $(LIBDIR)/
+	install -m 644 $(PUBLIC_HEADERS) $(INCLUDEDIR)/
+	printf '%s\n' "$$PKGCONFIG" >$(LIBDIR)/pkgconfig/reclaimbench.pc
+	$(B)/reclaimbench man >$(SHAREDIR)/man/man1/reclaimbench.1
+	$(B)/reclaimbench completion >$(SHAREDIR)/bash-completion/completions/reclaimbench
+	$(if $(PLOTS),install -m 644 $(PLOTS) $(SHAREDIR)/reclaimbench/plots/)
+
+uninstall: ## what install put there
+	rm -f $(BINDIR)/reclaimbench $(LIBDIR)/libreclaimbench.a $(LIBDIR)/pkgconfig/reclaimbench.pc \
+		$(SHAREDIR)/man/man1/reclaimbench.1 $(SHAREDIR)/bash-completion/completions/reclaimbench
+	rm -rf $(INCLUDEDIR) $(SHAREDIR)/reclaimbench
+
+clean: ## remove build/
 	rm -rf build
--include $(LIB_OBJ:.o=.d) $(HARNESS_OBJ:.o=.d) $(TEST_SRC:%.c=$(B)/%.d) $(B)/harness/main.d
+
+-include $(LIB_OBJ:.o=.d) $(HARNESS_OBJ:.o=.d) $(MICRO_OBJ:.o=.d) $(TEST_SRC:%.c=$(B)/%.d) \
+	$(B)/harness/main.d
