@@ -110,6 +110,7 @@ struct heap {
 	uint64_t held_pages, free_held_pages, returned_bytes, meta_bytes, bitmap_bytes, n_live_spans;
 	struct heap_cache *caches;
 	uint32_t n_caches_ever;
+	uint32_t n_scavenging; /* threads that have free runs out of the bins just now */
 	int64_t past_malloc_bytes, past_malloc_objects; /* of destroyed caches */
 	_Atomic(uint32_t) n_spans;	    /* written under lock, read by anybody */
 	_Atomic(uint64_t) spare_pages;	    /* statistics only */

@@ -116,7 +116,7 @@ int heap_pages_init(struct heap *h)
 		return err;
 	h->look.arena_base = (uintptr_t)h->arena.base;
 	h->look.n_pages = h->arena.bytes / HEAP_PAGE_BYTES;
-	h->look.page_spans = (_Atomic(struct heap_span *) *)h->pages_table.base;
+	h->look.page_spans = (void *)h->pages_table.base;
 	h->pages = (struct page_info *)(h->look.page_spans + h->look.n_pages);
 	h->spans = (struct heap_span *)h->spans_table.base;
 	h->look.meta_base = (uintptr_t)h->meta.base;
@@ -302,6 +302,8 @@ static size_t pages_scavenge(struct heap *h, size_t bytes, bool may_unlock)
 		n = scavenge_pick(h, want_pages - n_done, runs, 32);
 		if (!n)
 			break;
+		/* Who misses these pages meanwhile waits: span_create(). */
+		h->n_scavenging++;
 		if (may_unlock)
 			pthread_mutex_unlock(&h->lock);
 		/* The runs are in no bin: nobody else looks at their pages' flags. */
@@ -309,6 +311,7 @@ static size_t pages_scavenge(struct heap *h, size_t bytes, bool may_unlock)
 			got += run_return(h, runs[i][0], runs[i][1]);
 		if (may_unlock)
 			pthread_mutex_lock(&h->lock);
+		h->n_scavenging--;
 		for (i = 0; i < n; i++)
 			run_free(h, runs[i][0], runs[i][1]);
 		h->held_pages -= got;

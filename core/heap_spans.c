@@ -200,7 +200,7 @@ static size_t span_mark_bytes(const struct heap_span *s)
 static void span_place_arrays(struct heap *h, struct heap_span *s, char *block)
 {
 	struct span_shape shape = span_shape(h, s);
-	_Atomic(uint64_t) *bits = (_Atomic(uint64_t) *)(block + shape.bits);
+	_Atomic(uint64_t) *bits = (void *)(block + shape.bits);
 	uint32_t bucket_words = (s->n_buckets + 63) / 64;
 
 	s->nodes = block;
@@ -290,7 +290,12 @@ static struct heap_span *span_create(struct heap *h, unsigned class, unsigned si
 	struct heap_span *s;
 
 	pthread_mutex_lock(&h->lock);
-	s = span_take_memory(h, class, size_class, bytes);
+	while (!(s = span_take_memory(h, class, size_class, bytes)) && h->n_scavenging) {
+		/* The pages may be with a scavenger, which has them back in the bins soon. */
+		pthread_mutex_unlock(&h->lock);
+		sched_yield();
+		pthread_mutex_lock(&h->lock);
+	}
 	pthread_mutex_unlock(&h->lock);
 	if (!s)
 		return NULL;
@@ -384,9 +389,9 @@ static void span_uncache(struct heap *h, struct heap_span *s)
 {
 	uint64_t word = load_relaxed(&s->cache_word); /* the owner's own */
 
-	store_relaxed(&s->cache_word, 0); /* relaxed: published by the next access */
 	/* release: pairs with the claim of the next owner */
 	and_acq_rel(&s->alloc_bits[load_relaxed(&s->cache_index)], ~word);
+	store_relaxed(&s->cache_word, 0); /* relaxed: published by giving back */
 	if (h->hooks.span_uncached)
 		h->hooks.span_uncached(h->hooks.ctx, s);
 	store_release(&s->owner, NULL); /* pairs with who reads the owner: heap_span.h */

@@ -2,6 +2,7 @@
 /* test_heap_threads.c - both heaps from several threads: freeing what others allocated, sweeping what
  * others allocate from, hooks. */
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,6 +148,48 @@ static void run_exchange(const struct heap_config *config)
 	heap_stats(x.h, &stats);
 	assert_int_equal(stats.in_use_bytes, 0);
 	heap_destroy(x.h);
+}
+
+/* A thread that gives memory back never makes another fail, though there is just enough for one. */
+struct squeeze {
+	struct heap *h;
+	_Atomic(bool) is_done;
+};
+
+static void *squeeze_run(void *arg)
+{
+	struct squeeze *q = arg;
+
+	while (!load_acquire(&q->is_done)) /* pairs with test_scavenge_beside_alloc() */
+		heap_scavenge(q->h, 1 << 20);
+	return NULL;
+}
+
+static void test_scavenge_beside_alloc(void **state)
+{
+	struct heap_config config = {.kind = HEAP_SPAN, .arena_bytes = 33 * HEAP_PAGE_BYTES,
+				     .limit_bytes = 32 * HEAP_PAGE_BYTES};
+	struct squeeze q = {0};
+	struct heap_cache *c;
+	pthread_t scavenger;
+	unsigned i;
+	void *obj;
+
+	(void)state;
+	assert_int_equal(heap_create(&q.h, &config), 0);
+	c = heap_cache_create(q.h);
+	assert_int_equal(pthread_create(&scavenger, NULL, squeeze_run, &q), 0);
+	for (i = 0; i < N_STEPS / 4; i++) {
+		obj = heap_alloc(c, OBJ_ARRAY, 32 * HEAP_PAGE_BYTES, false);
+		assert_non_null(obj);
+		*(volatile char *)obj = 1;
+		heap_free(c, obj);
+		sched_yield(); /* lets the scavenger find the free pages */
+	}
+	store_release(&q.is_done, true); /* pairs with squeeze_run() */
+	pthread_join(scavenger, NULL);
+	heap_cache_destroy(c);
+	heap_destroy(q.h);
 }
 
 static void test_exchange(void **state)
@@ -347,6 +390,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exchange),
+		cmocka_unit_test(test_scavenge_beside_alloc),
 		cmocka_unit_test(test_sweeper),
 	};
 
