@@ -40,6 +40,8 @@ has_header = $(shell $(1) -fsyntax-only -include $(3) -x $(2) /dev/null 2>/dev/n
 HAVE_CK   := $(call has_header,$(CC),c,ck_epoch.h)
 HAVE_URCU := $(call has_header,$(CC),c,urcu/rculfhash.h)
 CPPFLAGS  += $(if $(HAVE_CK),-DHAVE_CK=1) $(if $(HAVE_URCU),-DHAVE_URCU=1)
+# Since 0.14 liburcu joins its call_rcu workers itself (strategies/field/urcu.h).
+CPPFLAGS  += $(if $(shell pkg-config --atleast-version=0.14 liburcu 2>/dev/null && echo 1),-DURCU_JOINS_WORKER=1)
 STRATEGY_LIBS := $(if $(HAVE_CK),-lck) \
 		 $(if $(HAVE_URCU),-lurcu-memb -lurcu-qsbr -lurcu-mb -lurcu-cds -lurcu-common)
 without = $(filter-out $(shell grep -l '^.include <$(2)' $(1) /dev/null),$(1))
@@ -47,7 +49,8 @@ buildable = $(strip $(eval KEPT := $(1)) \
 	      $(if $(HAVE_CK),,$(eval KEPT := $(call without,$(KEPT),ck_))) \
 	      $(if $(HAVE_URCU),,$(eval KEPT := $(call without,$(KEPT),urcu))) $(KEPT))
 
-LIB_SRC     := $(call buildable,$(wildcard core/*.c strategies/*.c strategies/gc/*.c))
+LIB_SRC     := $(call buildable,$(wildcard core/*.c strategies/*.c strategies/gc/*.c \
+		 strategies/field/*.c))
 HARNESS_SRC := $(wildcard harness/*.c $(patsubst %,harness/%/*.c,load run measure report peers))
 HARNESS_SRC := $(call buildable,$(filter-out harness/main.c,$(HARNESS_SRC)))
 TEST_SRC    := $(call buildable,$(wildcard core/tests/test_*.c strategies/tests/test_*.c \

@@ -49,7 +49,12 @@
 	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst,  \
 						memory_order_seq_cst)
 
+#if defined(__SANITIZE_THREAD__)
+/* gcc warns that ThreadSanitizer does not follow the fence; __sync_synchronize() is the same instruction. */
+#define fence_seq_cst() __sync_synchronize()
+#else
 #define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)
+#endif
 
 /* A counter that one thread writes and others read: a plain load and store, never a locked
  * instruction.  Relaxed is enough: statistics, or values read after a join or at a barrier. */

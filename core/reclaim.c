@@ -68,6 +68,11 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 			 config->max_threads, RECLAIM_MAX_THREADS);
 		return -ERANGE;
 	}
+	if (ops->max_threads && config->max_threads > ops->max_threads) {
+		snprintf(message, message_size, "strategy %s: %u threads asked for, at most %u are possible",
+			 ops->name, config->max_threads, ops->max_threads);
+		return -ERANGE;
+	}
 	r = aligned_alloc(PADDING_BYTES, sizeof(*r));
 	if (!r)
 		goto no_memory;

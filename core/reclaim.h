@@ -93,6 +93,7 @@ struct reclaim_ops {
 	size_t thread_bytes; /* zeroed at registration: reclaim_thread_state() */
 	const struct reclaim_option *options;
 	size_t n_options;
+	unsigned max_threads; /* more than this at once is refused by reclaim_create(); 0: no limit of its own */
 	unsigned n_slots; /* NEEDS_PROTECT: protection slots per thread, at least HMAP_N_SLOTS */
 
 	/* Required.  0 or -errno; may allocate and start threads. */

@@ -5,15 +5,28 @@
 #include <string.h>
 
 #define STRATEGY(name) extern const struct reclaim_ops name##_ops;
+#define STRATEGY_ABSENT(name, package)
 #include "strategies.def"
 #undef STRATEGY
+#undef STRATEGY_ABSENT
 
 #define STRATEGY(name) &name##_ops,
+#define STRATEGY_ABSENT(name, package)
 const struct reclaim_ops *const reclaim_strategies[] = {
 #include "strategies.def"
 	NULL,
 };
 #undef STRATEGY
+#undef STRATEGY_ABSENT
+
+#define STRATEGY(name)
+#define STRATEGY_ABSENT(name, package) {#name, package},
+const struct reclaim_strategy_absent reclaim_strategies_absent[] = {
+#include "strategies.def"
+	{NULL, NULL},
+};
+#undef STRATEGY
+#undef STRATEGY_ABSENT
 
 const struct reclaim_ops *reclaim_strategy_find(const char *name)
 {
