@@ -106,6 +106,16 @@ $(B)/micro: $(MICRO_OBJ) $(B)/libharness.a $(B)/libreclaimbench.a
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
+# The allocator recorder is preloaded into other programs: always without sanitizers, in one place.
+build/librecordmalloc.so: scripts/record-malloc.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -O2 -g $(WARN) -D_GNU_SOURCE -fno-builtin -fvisibility=hidden -fPIC -shared \
+		-pthread -o $@ $< -ldl
+build/record_threads: harness/load/tests/record_threads.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -O1 $(WARN) -D_GNU_SOURCE -fno-builtin -pthread -o $@ $<
+$(B)/harness/load/tests/test_record: | build/librecordmalloc.so build/record_threads
+
 tests: $(TEST_BIN)
 
 check: ## install what is missing, build, run all tests
