@@ -181,7 +181,7 @@ Name: reclaimbench
 Description: a Go-style concurrent hash map with exchangeable memory reclamation
 Version: $(VERSION)
 Libs: -L$${libdir} -lreclaimbench $(strip $(STRATEGY_LIBS) $(LDLIBS)) -pthread
-Cflags: -I$${includedir} -pthread
+Cflags: -I$${includedir} -D_GNU_SOURCE -pthread
 endef
 export PKGCONFIG
 

@@ -15,7 +15,8 @@ struct build_info {
 	const char *sanitizer; /* SAN= of the build; "" for none */
 	bool has_ck;	       /* strategies of Concurrency Kit are built in */
 	bool has_urcu;	       /* strategies of liburcu are built in */
-	const char *build_id;  /* 16 hex digits: hash of all the above, and of the uncommitted changes */
+	const char *
+		build_id; /* 16 hex digits: hash of all the above, and of the uncommitted changes */
 };
 
 /* A constant. */

@@ -96,7 +96,8 @@ static int cli_unknown_option(const struct cli_command *command, const char *nam
 	const char *nearest = NULL;
 	char text[NEAREST_MAX + 1];
 
-	snprintf(text, sizeof(text), "%.*s", (int)(length < NEAREST_MAX ? length : NEAREST_MAX), name);
+	snprintf(text, sizeof(text), "%.*s", (int)(length < NEAREST_MAX ? length : NEAREST_MAX),
+		 name);
 	if (names) {
 		for (size_t i = 0; i < n; i++)
 			names[i] = command->options[i].name;
@@ -131,7 +132,8 @@ static int cli_parse_option(struct cli_args *args, int argc, char **argv, int *i
 		return EXIT_USAGE;
 	}
 	if (!options[k].arg && value) {
-		cli_error("option --%s takes no value, but \"%s\" was given", options[k].name, value);
+		cli_error("option --%s takes no value, but \"%s\" was given", options[k].name,
+			  value);
 		return EXIT_USAGE;
 	}
 	if (!options[k].arg) {
@@ -165,7 +167,7 @@ int cli_parse(struct cli_args *args, const struct cli_command *command, int argc
 	bool options_ended = false;
 	int code = 0;
 
-	*args = (struct cli_args){ .command = command };
+	*args = (struct cli_args){.command = command};
 	/* Released by cli_free(). */
 	args->values = calloc(cli_n_options(command) + 1, sizeof(*args->values));
 	args->operands = calloc((size_t)argc + 1, sizeof(*args->operands));
@@ -197,7 +199,7 @@ void cli_free(struct cli_args *args)
 {
 	free(args->values);
 	free(args->operands);
-	*args = (struct cli_args){ 0 };
+	*args = (struct cli_args){0};
 }
 
 /* ---------------------------------------------------------------- values */
@@ -229,7 +231,8 @@ const char *cli_get(const struct cli_args *args, const char *name)
 	return args->values[k] ? args->values[k] : args->command->options[k].deflt;
 }
 
-int cli_get_count(const struct cli_args *args, const char *name, uint64_t min, uint64_t max, uint64_t *out)
+int cli_get_count(const struct cli_args *args, const char *name, uint64_t min, uint64_t max,
+		  uint64_t *out)
 {
 	const char *text = cli_get(args, name);
 	uint64_t value;
@@ -239,7 +242,8 @@ int cli_get_count(const struct cli_args *args, const char *name, uint64_t min, u
 		return 0;
 	err = units_parse_count(text, &value);
 	if (err == -EINVAL) {
-		cli_error("--%s=%s is not a whole number; write 1000, 64k, 4Ki or 2^16", name, text);
+		cli_error("--%s=%s is not a whole number; write 1000, 64k, 4Ki or 2^16", name,
+			  text);
 		return EXIT_USAGE;
 	}
 	if (err || value < min || value > max) {
@@ -264,7 +268,8 @@ int cli_get_time_ns(const struct cli_args *args, const char *name, uint64_t min_
 		return 0;
 	err = units_parse_time(text, &value);
 	if (err == -EINVAL) {
-		cli_error("--%s=%s is not a time; write a number with ns, us, ms, s, m or h", name, text);
+		cli_error("--%s=%s is not a time; write a number with ns, us, ms, s, m or h", name,
+			  text);
 		return EXIT_USAGE;
 	}
 	if (err || value < min_ns || value > max_ns) {

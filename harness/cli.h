@@ -25,32 +25,44 @@ enum {
 };
 
 struct cli_option {
-	const char *name;  /* without dashes: "value-bytes" */
-	const char *arg;   /* placeholder of the value: "N", "FILE", "DIR"; "go|empty" lists the values
+	const char *name; /* without dashes: "value-bytes" */
+	const char
+		*arg; /* placeholder of the value: "N", "FILE", "DIR"; "go|empty" lists the values
 			    * (for the completion; the command checks); NULL: a flag without a value */
 	const char *deflt; /* default as text, shown in --help; NULL: none */
 	const char *help;  /* one sentence, with the unit */
 };
 
 /* Options that several commands share: put them into the table as they are. */
-#define CLI_OPTION_QUIET { "quiet", NULL, NULL, "no progress, no table: only errors and files" }
+#define CLI_OPTION_QUIET                                                                           \
+	{                                                                                          \
+		"quiet", NULL, NULL, "no progress, no table: only errors and files"                \
+	}
 #define CLI_OPTION_COLOR                                                                           \
-	{ "color", "auto|always|never", "auto", "colour; auto: on a terminal, unless NO_COLOR is set" }
-#define CLI_OPTIONS_END { NULL, NULL, NULL, NULL }
+	{                                                                                          \
+		"color", "auto|always|never", "auto",                                              \
+			"colour; auto: on a terminal, unless NO_COLOR is set"                      \
+	}
+#define CLI_OPTIONS_END                                                                            \
+	{                                                                                          \
+		NULL, NULL, NULL, NULL                                                             \
+	}
 
 struct cli_command {
 	const char *name;
-	const char *operands; /* e.g. "BASE.csv NEW.csv"; "" when it takes none */
-	const char *summary;  /* one line */
-	const char *examples; /* lines, each a command */
+	const char *operands;		  /* e.g. "BASE.csv NEW.csv"; "" when it takes none */
+	const char *summary;		  /* one line */
+	const char *examples;		  /* lines, each a command */
 	const struct cli_option *options; /* ends with name == NULL */
-	int (*main)(int argc, char **argv); /* argv[0] is the subcommand's name; returns an exit code */
+	int (*main)(int argc,
+		    char **argv); /* argv[0] is the subcommand's name; returns an exit code */
 };
 
 /* What was given on the command line. */
 struct cli_args {
 	const struct cli_command *command;
-	const char **values; /* per option of the table: the text given, "" for a flag, NULL if absent */
+	const char **
+		values; /* per option of the table: the text given, "" for a flag, NULL if absent */
 	const char **operands;
 	size_t n_operands;
 };
@@ -72,8 +84,8 @@ const char *cli_given(const struct cli_args *args, const char *name);
 
 /* cli_get() as a number within [min, max]: 0, or EXIT_USAGE after printing the option, the text, and what
  * would be right.  For options with a default; without one and not given, *out is left alone. */
-int cli_get_count(const struct cli_args *args, const char *name, uint64_t min, uint64_t max, uint64_t *out)
-	__attribute__((warn_unused_result));
+int cli_get_count(const struct cli_args *args, const char *name, uint64_t min, uint64_t max,
+		  uint64_t *out) __attribute__((warn_unused_result));
 int cli_get_time_ns(const struct cli_args *args, const char *name, uint64_t min_ns, uint64_t max_ns,
 		    uint64_t *out_ns) __attribute__((warn_unused_result));
 int cli_get_fraction(const struct cli_args *args, const char *name, double *out)

@@ -65,7 +65,7 @@ static void cli_print_lines(const char *text, const char *prefix)
 void cli_print_help(const struct cli_command *command)
 {
 	unsigned width = term_width(stdout);
-	static const struct cli_option help = { "help", NULL, NULL, "print this and exit" };
+	static const struct cli_option help = {"help", NULL, NULL, "print this and exit"};
 
 	if (width > 100)
 		width = 100;
@@ -148,7 +148,8 @@ void cli_print_man(const struct cli_command *const *commands)
 	static const char head[] =
 		".TH RECLAIMBENCH 1\n"
 		".SH NAME\n"
-		"reclaimbench \\- compare memory-reclamation strategies on one concurrent hash map\n"
+		"reclaimbench \\- compare memory-reclamation strategies on one concurrent hash "
+		"map\n"
 		".SH SYNOPSIS\n"
 		".B reclaimbench\n.I SUBCOMMAND\n[\\fIOPTION\\fR...] [\\fIOPERAND\\fR...]\n"
 		".br\n.B reclaimbench help\n.I SUBCOMMAND\n"

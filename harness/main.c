@@ -52,9 +52,11 @@ static void main_help(FILE *f)
 	for (size_t i = 0; commands[i]; i++)
 		fprintf(f, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(f, "  %-11s %s\n\n", "help", "help on a subcommand: its options, with examples");
-	fprintf(f, "Numbers take k, M, G, Ki, Mi, Gi and 2^n; times ns, us, ms, s, m and h.\n"
-		   "Exit codes: 0 good; 1 a check or comparison failed; 2 usage or unreadable input;\n"
-		   "3 inconclusive (when asked); 4 not comparable; 5 cells failed; 130 interrupted.\n");
+	fprintf(f,
+		"Numbers take k, M, G, Ki, Mi, Gi and 2^n; times ns, us, ms, s, m and h.\n"
+		"Exit codes: 0 good; 1 a check or comparison failed; 2 usage or unreadable input;\n"
+		"3 inconclusive (when asked); 4 not comparable; 5 cells failed; 130 "
+		"interrupted.\n");
 }
 
 static int main_version(void)
@@ -64,7 +66,8 @@ static int main_version(void)
 	printf("reclaimbench %s\n", build->version);
 	printf("commit %s%s, build %s\n", build->commit, build->is_dirty ? " (changed)" : "",
 	       build->build_id);
-	printf("%s, %s%s%s\n", build->compiler, build->has_assertions ? "assertions" : "no assertions",
+	printf("%s, %s%s%s\n", build->compiler,
+	       build->has_assertions ? "assertions" : "no assertions",
 	       *build->sanitizer ? ", sanitizer " : "", build->sanitizer);
 	return EXIT_GOOD;
 }

@@ -49,9 +49,8 @@ unsigned term_width(FILE *f)
 const char *term_style(bool is_on, enum term_style style)
 {
 	static const char *const sequences[] = {
-		[TERM_BOLD] = "\033[1m",   [TERM_DIM] = "\033[2m",
-		[TERM_RED] = "\033[31m",   [TERM_GREEN] = "\033[32m",
-		[TERM_YELLOW] = "\033[33m", [TERM_RESET] = "\033[0m",
+		[TERM_BOLD] = "\033[1m",   [TERM_DIM] = "\033[2m",     [TERM_RED] = "\033[31m",
+		[TERM_GREEN] = "\033[32m", [TERM_YELLOW] = "\033[33m", [TERM_RESET] = "\033[0m",
 	};
 
 	return is_on ? sequences[style] : "";

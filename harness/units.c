@@ -14,26 +14,26 @@ struct unit {
 };
 
 static const struct unit count_units[] = {
-	{ "", 1 },
-	{ "k", 1000 },
-	{ "M", 1000000 },
-	{ "G", 1000000000 },
-	{ "T", 1000000000000 },
-	{ "Ki", UINT64_C(1) << 10 },
-	{ "Mi", UINT64_C(1) << 20 },
-	{ "Gi", UINT64_C(1) << 30 },
-	{ "Ti", UINT64_C(1) << 40 },
-	{ NULL, 0 },
+	{"", 1},
+	{"k", 1000},
+	{"M", 1000000},
+	{"G", 1000000000},
+	{"T", 1000000000000},
+	{"Ki", UINT64_C(1) << 10},
+	{"Mi", UINT64_C(1) << 20},
+	{"Gi", UINT64_C(1) << 30},
+	{"Ti", UINT64_C(1) << 40},
+	{NULL, 0},
 };
 
 static const struct unit time_units[] = {
-	{ "ns", 1 },
-	{ "us", 1000 },
-	{ "ms", 1000000 },
-	{ "s", 1000000000 },
-	{ "m", UINT64_C(60) * 1000000000 },
-	{ "h", UINT64_C(3600) * 1000000000 },
-	{ NULL, 0 },
+	{"ns", 1},
+	{"us", 1000},
+	{"ms", 1000000},
+	{"s", 1000000000},
+	{"m", UINT64_C(60) * 1000000000},
+	{"h", UINT64_C(3600) * 1000000000},
+	{NULL, 0},
 };
 
 /* A decimal as written: digits x 10^-n_fraction. */
@@ -67,7 +67,7 @@ static int units_parse_decimal(const char *text, struct decimal *out)
 	size_t n_digits = 0;
 	const char *p = text + is_negative;
 
-	*out = (struct decimal){ 0 };
+	*out = (struct decimal){0};
 	for (;; p++) {
 		if (*p == '.' && !has_point && units_is_digit(p[1])) {
 			has_point = true;
@@ -238,21 +238,21 @@ static char *units_format(char *buf, size_t size, double value, double step,
 
 char *units_format_ns(char *buf, size_t size, double ns)
 {
-	static const char *const names[] = { "ns", "us", "ms", "s", NULL };
+	static const char *const names[] = {"ns", "us", "ms", "s", NULL};
 
 	return units_format(buf, size, ns, 1000, names);
 }
 
 char *units_format_bytes(char *buf, size_t size, double bytes)
 {
-	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", NULL };
+	static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", NULL};
 
 	return units_format(buf, size, bytes, 1024, names);
 }
 
 char *units_format_count(char *buf, size_t size, double count)
 {
-	static const char *const names[] = { "", "k", "M", "G", "T", NULL };
+	static const char *const names[] = {"", "k", "M", "G", "T", NULL};
 
 	return units_format(buf, size, count, 1000, names);
 }

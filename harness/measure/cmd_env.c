@@ -12,7 +12,7 @@ extern const struct cli_command cmd_env;
 
 static void env_print_facts(const struct env *env, bool has_color)
 {
-	static const enum term_style styles[] = { TERM_DIM, TERM_YELLOW, TERM_RED };
+	static const enum term_style styles[] = {TERM_DIM, TERM_YELLOW, TERM_RED};
 
 	for (size_t i = 0; i < env_count(env); i++) {
 		const struct env_fact *fact = env_fact(env, i);
@@ -23,8 +23,8 @@ static void env_print_facts(const struct env *env, bool has_color)
 		if (fact->level != ENV_INFO)
 			printf("      %-27s ^ %s\n", "", fact->reason);
 	}
-	printf("env_id %s; %zu warnings, %zu failures\n", env_id(env), env_count_level(env, ENV_WARN),
-	       env_count_level(env, ENV_FAIL));
+	printf("env_id %s; %zu warnings, %zu failures\n", env_id(env),
+	       env_count_level(env, ENV_WARN), env_count_level(env, ENV_FAIL));
 }
 
 /* Lines that a person may run; nothing is run here. */
@@ -55,18 +55,19 @@ static int env_print(const struct cli_args *args, struct env *env, bool has_colo
 		env_print_facts(env, has_color);
 	if (err) {
 		cli_error("%s cannot be written: %s",
-			  cli_given(args, "out") ? cli_given(args, "out") : "the record", strerror(-err));
+			  cli_given(args, "out") ? cli_given(args, "out") : "the record",
+			  strerror(-err));
 		return EXIT_USAGE;
 	}
 	return env_count_level(env, ENV_FAIL) > 0 ? EXIT_CHECK_FAILED : EXIT_GOOD;
 }
 
 static const struct cli_option env_options[] = {
-	{ "strict", NULL, NULL, "treat warnings as failures: exit code 1" },
-	{ "suggest", NULL, NULL, "print the commands that would cure what is warned of; runs none" },
-	{ "json", NULL, NULL, "print the record as env.json has it" },
-	{ "out", "FILE", NULL, "write the record to this file" },
-	{ "root", "DIR", NULL, "read copies of /proc, /sys and /etc below this folder" },
+	{"strict", NULL, NULL, "treat warnings as failures: exit code 1"},
+	{"suggest", NULL, NULL, "print the commands that would cure what is warned of; runs none"},
+	{"json", NULL, NULL, "print the record as env.json has it"},
+	{"out", "FILE", NULL, "write the record to this file"},
+	{"root", "DIR", NULL, "read copies of /proc, /sys and /etc below this folder"},
 	CLI_OPTION_COLOR,
 	CLI_OPTIONS_END,
 };

@@ -42,7 +42,8 @@ static void events_print(struct events_tally *tally, const char *name, const str
 		units_format_count(number, sizeof(number), v->value);
 	printf("%-44s %s%-13s%s %9s  %s\n", name,
 	       term_style(tally->has_color, is_counting ? TERM_GREEN : TERM_YELLOW),
-	       pmu_state_names[v->state], term_style(tally->has_color, TERM_RESET), number, v->reason);
+	       pmu_state_names[v->state], term_style(tally->has_color, TERM_RESET), number,
+	       v->reason);
 }
 
 /* Open, count for a moment, say what came of it.  0, or an exit code. */
@@ -50,7 +51,7 @@ static int events_try(void *ctx, const char *name)
 {
 	struct pmu_snapshot begin;
 	struct pmu_snapshot end;
-	struct pmu_value v = { .state = PMU_NOT_AVAILABLE };
+	struct pmu_value v = {.state = PMU_NOT_AVAILABLE};
 	struct pmu_thread *thread = NULL;
 	struct pmu_set *set;
 	char message[256] = "";
@@ -84,9 +85,11 @@ static int events_try_given(const struct cli_args *args, struct events_tally *ta
 		char message[256] = "";
 		struct pmu_set *set;
 
-		if (pmu_set_create(&set, args->operands[i], &pmu_kernel, message, sizeof(message)) ||
+		if (pmu_set_create(&set, args->operands[i], &pmu_kernel, message,
+				   sizeof(message)) ||
 		    pmu_set_count(set) != 1) {
-			cli_error("%s", *message ? message : "one event per operand, without commas");
+			cli_error("%s",
+				  *message ? message : "one event per operand, without commas");
 			return EXIT_USAGE;
 		}
 		pmu_set_destroy(set);
@@ -96,15 +99,15 @@ static int events_try_given(const struct cli_args *args, struct events_tally *ta
 }
 
 static const struct cli_option events_options[] = {
-	{ "all", NULL, NULL, "the names of this processor too, not the generic ones alone" },
-	{ "counting", NULL, NULL, "only those that really count here" },
+	{"all", NULL, NULL, "the names of this processor too, not the generic ones alone"},
+	{"counting", NULL, NULL, "only those that really count here"},
 	CLI_OPTION_COLOR,
 	CLI_OPTIONS_END,
 };
 
 static int events_main(int argc, char **argv)
 {
-	struct events_tally tally = { 0 };
+	struct events_tally tally = {0};
 	struct cli_args args;
 	size_t when;
 	int code = cli_parse(&args, &cmd_events, argc, argv);
@@ -116,7 +119,8 @@ static int events_main(int argc, char **argv)
 		if (args.n_operands > 0)
 			code = events_try_given(&args, &tally);
 		else
-			code = pmu_for_each_name(cli_given(&args, "all") != NULL, events_try, &tally);
+			code = pmu_for_each_name(cli_given(&args, "all") != NULL, events_try,
+						 &tally);
 	}
 	if (tally.n_known > 0)
 		printf("%zu of %zu events count here\n", tally.n_counting, tally.n_known);

@@ -14,7 +14,7 @@
 #include "build_info.h"
 #include "measure/env_internal.h"
 
-const char *const env_level_names[] = { "info", "warn", "fail" };
+const char *const env_level_names[] = {"info", "warn", "fail"};
 
 /* ---------------------------------------------------------------- files */
 
@@ -59,7 +59,8 @@ static const char *env_match_field(const char *line, const char *key)
 	return line + strspn(line, " \t\"");
 }
 
-bool env_read_field(const struct env *env, const char *path, const char *key, char *text, size_t size)
+bool env_read_field(const struct env *env, const char *path, const char *key, char *text,
+		    size_t size)
 {
 	char full[512];
 	char *line = NULL;
@@ -115,8 +116,8 @@ static struct env_fact *env_place(struct env *env, const char *key)
 	return &env->facts[env->n_facts++];
 }
 
-void env_put(struct env *env, bool is_stable, const char *key, const char *value, enum env_level level,
-	     const char *reason, const char *suggest)
+void env_put(struct env *env, bool is_stable, const char *key, const char *value,
+	     enum env_level level, const char *reason, const char *suggest)
 {
 	struct env_fact *fact = env_place(env, key);
 
@@ -146,10 +147,12 @@ void env_put_stable(struct env *env, const char *key, const char *value)
 
 void env_put_unknown(struct env *env, bool is_stable, const char *key)
 {
-	env_put(env, is_stable, key, "unknown", ENV_WARN, "cannot be told here, so it may be anything", NULL);
+	env_put(env, is_stable, key, "unknown", ENV_WARN,
+		"cannot be told here, so it may be anything", NULL);
 }
 
-int env_add(struct env *env, const char *key, const char *value, enum env_level level, const char *reason)
+int env_add(struct env *env, const char *key, const char *value, enum env_level level,
+	    const char *reason)
 {
 	env_put(env, false, key, value, level, reason, NULL);
 	return env->is_out_of_memory ? -ENOMEM : 0;
@@ -260,13 +263,14 @@ static json_t *env_to_json(const struct env *env)
 		if (fact->is_stable)
 			json_array_append_new(stable, json_string(fact->key));
 		if (fact->level != ENV_INFO)
-			json_array_append_new(warnings, json_pack("{s:s, s:s, s:s, s:s}", "key", fact->key,
-								  "level", env_level_names[fact->level],
-								  "reason", fact->reason, "suggest",
-								  fact->suggest));
+			json_array_append_new(
+				warnings, json_pack("{s:s, s:s, s:s, s:s}", "key", fact->key,
+						    "level", env_level_names[fact->level], "reason",
+						    fact->reason, "suggest", fact->suggest));
 	}
-	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "schema", 1, "env_id", env->id, "build_id",
-			 build_info()->build_id, "facts", facts, "stable", stable, "warnings", warnings);
+	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "schema", 1, "env_id", env->id,
+			 "build_id", build_info()->build_id, "facts", facts, "stable", stable,
+			 "warnings", warnings);
 }
 
 int env_print_json(const struct env *env, FILE *f)
@@ -277,9 +281,9 @@ int env_print_json(const struct env *env, FILE *f)
 	if (json) {
 		errno = 0;
 		err = json_dumpf(json, f, JSON_INDENT(2)) == 0 && fputc('\n', f) != EOF &&
-				      fflush(f) == 0 ?
-			      0 :
-			      -(errno ? errno : EIO);
+				      fflush(f) == 0
+			      ? 0
+			      : -(errno ? errno : EIO);
 	}
 	json_decref(json);
 	return err;
@@ -324,16 +328,16 @@ int env_write(const struct env *env, const char *path)
 
 void env_cpu_times(const char *root, struct env_cpu_times *out)
 {
-	struct env env = { .root = root };
+	struct env env = {.root = root};
 	char line[ENV_TEXT_BYTES];
 	uint64_t t[8];
 
-	*out = (struct env_cpu_times){ 0 };
+	*out = (struct env_cpu_times){0};
 	/* cpu user nice system idle iowait irq softirq steal (guest time is inside user and nice) */
 	if (!env_read_line(&env, line, sizeof(line), "/proc/stat") ||
 	    sscanf(line,
-		   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-		   " %" SCNu64,
+		   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+		   " %" SCNu64 " %" SCNu64,
 		   &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) != 8)
 		return;
 	out->is_known = true;
@@ -343,10 +347,12 @@ void env_cpu_times(const char *root, struct env_cpu_times *out)
 		out->total_ticks += t[i];
 }
 
-int env_add_steal(struct env *env, const struct env_cpu_times *begin, const struct env_cpu_times *end)
+int env_add_steal(struct env *env, const struct env_cpu_times *begin,
+		  const struct env_cpu_times *end)
 {
 	uint64_t steal = end->steal_ticks - begin->steal_ticks;
-	uint64_t busy = (end->total_ticks - begin->total_ticks) - (end->idle_ticks - begin->idle_ticks);
+	uint64_t busy =
+		(end->total_ticks - begin->total_ticks) - (end->idle_ticks - begin->idle_ticks);
 	char value[64];
 
 	if (!begin->is_known || !end->is_known || end->total_ticks <= begin->total_ticks ||
@@ -357,7 +363,8 @@ int env_add_steal(struct env *env, const struct env_cpu_times *begin, const stru
 
 		snprintf(value, sizeof(value), "%.2f %%", share * 100);
 		env_put(env, false, "run.steal", value, share > 0.01 ? ENV_WARN : ENV_INFO,
-			share > 0.01 ? "the hypervisor took the processor away during the run" : NULL,
+			share > 0.01 ? "the hypervisor took the processor away during the run"
+				     : NULL,
 			NULL);
 	}
 	return env->is_out_of_memory ? -ENOMEM : 0;

@@ -18,8 +18,8 @@ enum env_level { ENV_INFO, ENV_WARN, ENV_FAIL };
 extern const char *const env_level_names[]; /* "info", "warn", "fail" */
 
 struct env_fact {
-	const char *key;     /* "cpu.governor" */
-	const char *value;   /* text; "unknown" when it cannot be told */
+	const char *key;   /* "cpu.governor" */
+	const char *value; /* text; "unknown" when it cannot be told */
 	enum env_level level;
 	const char *reason;  /* why it is not info; "" else */
 	const char *suggest; /* a command that would cure it; "" when there is none */
@@ -45,8 +45,8 @@ size_t env_count_level(const struct env *env, enum env_level level);
 
 /* Add a fact of the run: seed, pinning, clock and its cost, steal time.  Not part of env_id().  The texts
  * are copied; `reason` may be NULL.  0 or -ENOMEM; a key that exists is replaced. */
-int env_add(struct env *env, const char *key, const char *value, enum env_level level, const char *reason)
-	__attribute__((warn_unused_result));
+int env_add(struct env *env, const char *key, const char *value, enum env_level level,
+	    const char *reason) __attribute__((warn_unused_result));
 
 /* Under --strict what is warned of is a failure. */
 void env_make_strict(struct env *env);
@@ -69,7 +69,7 @@ void env_cpu_times(const char *root, struct env_cpu_times *out);
 
 /* Add "run.steal" to the record, a share of the time that was not idle: warn above 1 %, "unknown" where
  * /proc/stat is absent or no tick passed.  0 or -ENOMEM. */
-int env_add_steal(struct env *env, const struct env_cpu_times *begin, const struct env_cpu_times *end)
-	__attribute__((warn_unused_result));
+int env_add_steal(struct env *env, const struct env_cpu_times *begin,
+		  const struct env_cpu_times *end) __attribute__((warn_unused_result));
 
 #endif

@@ -39,7 +39,8 @@ void env_collect_build(struct env *env)
 	env_put_build(env, "build.assertions", build->has_assertions ? "on" : "off");
 	env_put(env, false, "build.sanitizer", *build->sanitizer ? build->sanitizer : "none",
 		*build->sanitizer ? ENV_FAIL : ENV_INFO,
-		*build->sanitizer ? "figures of an instrumented build say nothing about speed" : NULL,
+		*build->sanitizer ? "figures of an instrumented build say nothing about speed"
+				  : NULL,
 		*build->sanitizer ? "make && build/reclaimbench" : NULL);
 	env_allocator(env);
 }

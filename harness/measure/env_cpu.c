@@ -11,14 +11,16 @@ static void env_put_field(struct env *env, const char *key, const char *path, co
 {
 	char text[ENV_TEXT_BYTES];
 
-	env_put_stable(env, key, env_read_field(env, path, field, text, sizeof(text)) ? text : "unknown");
+	env_put_stable(env, key,
+		       env_read_field(env, path, field, text, sizeof(text)) ? text : "unknown");
 }
 
 static void env_put_file(struct env *env, const char *key, const char *path)
 {
 	char text[ENV_TEXT_BYTES];
 
-	env_put_stable(env, key, env_read_line(env, text, sizeof(text), "%s", path) ? text : "unknown");
+	env_put_stable(env, key,
+		       env_read_line(env, text, sizeof(text), "%s", path) ? text : "unknown");
 }
 
 static void env_cpu_caches(struct env *env)
@@ -36,8 +38,8 @@ static void env_cpu_caches(struct env *env)
 		    !env_read_line(env, type, sizeof(type), "%s%d/type", base, i) ||
 		    !env_read_line(env, size, sizeof(size), "%s%d/size", base, i))
 			break;
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%sL%s %s %s", n ? ", " : "", level,
-				      type, size);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%sL%s %s %s", n ? ", " : "",
+				      level, type, size);
 	}
 	env_put_stable(env, "cpu.caches", n ? text : "unknown");
 }
@@ -72,10 +74,12 @@ static void env_cpu_turbo(struct env *env)
 	bool is_on;
 	const char *suggest;
 
-	if (env_read_line(env, text, sizeof(text), "/sys/devices/system/cpu/intel_pstate/no_turbo")) {
+	if (env_read_line(env, text, sizeof(text),
+			  "/sys/devices/system/cpu/intel_pstate/no_turbo")) {
 		is_on = strcmp(text, "0") == 0;
 		suggest = "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo";
-	} else if (env_read_line(env, text, sizeof(text), "/sys/devices/system/cpu/cpufreq/boost")) {
+	} else if (env_read_line(env, text, sizeof(text),
+				 "/sys/devices/system/cpu/cpufreq/boost")) {
 		is_on = strcmp(text, "0") != 0;
 		suggest = "echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost";
 	} else {
@@ -136,7 +140,7 @@ static void env_cpu_mitigations(struct env *env)
 
 static void env_cpu_isolation(struct env *env)
 {
-	static const char *const names[] = { "isolated", "nohz_full" };
+	static const char *const names[] = {"isolated", "nohz_full"};
 
 	for (size_t i = 0; i < 2; i++) {
 		char key[32];
@@ -146,7 +150,8 @@ static void env_cpu_isolation(struct env *env)
 		snprintf(key, sizeof(key), "cpu.%s", names[i]);
 		snprintf(path, sizeof(path), "%s/sys/devices/system/cpu/%s", env->root, names[i]);
 		/* An empty file says "none"; only an absent one says nothing. */
-		if (env_read_line(env, text, sizeof(text), "/sys/devices/system/cpu/%s", names[i]) &&
+		if (env_read_line(env, text, sizeof(text), "/sys/devices/system/cpu/%s",
+				  names[i]) &&
 		    strcmp(text, "(null)") != 0) {
 			env_put_stable(env, key, text);
 		} else {
@@ -177,10 +182,12 @@ static void env_cpu_virtual(struct env *env)
 	}
 	env_read_line(env, vendor, sizeof(vendor), "/sys/class/dmi/id/sys_vendor");
 	env_read_line(env, product, sizeof(product), "/sys/class/dmi/id/product_name");
-	snprintf(text, sizeof(text), "yes%s%s%s%s", *vendor ? ", " : "", vendor, *product ? " " : "",
-		 product);
+	snprintf(text, sizeof(text), "yes%s%s%s%s", *vendor ? ", " : "", vendor,
+		 *product ? " " : "", product);
 	env_put(env, true, "cpu.virtual", text, ENV_WARN,
-		"neighbours on the same host share caches and processors, and counters may be absent", NULL);
+		"neighbours on the same host share caches and processors, and counters may be "
+		"absent",
+		NULL);
 }
 
 /* How many processors this process may use: cgroup sets and taskset both narrow it. */

@@ -14,7 +14,8 @@ static void env_put_line(struct env *env, const char *key, const char *path)
 {
 	char text[ENV_TEXT_BYTES];
 
-	env_put_stable(env, key, env_read_line(env, text, sizeof(text), "%s", path) ? text : "unknown");
+	env_put_stable(env, key,
+		       env_read_line(env, text, sizeof(text), "%s", path) ? text : "unknown");
 }
 
 /* "always [madvise] never": the word in brackets, or the whole text. */
@@ -34,13 +35,15 @@ static void env_memory(struct env *env)
 	char text[ENV_TEXT_BYTES];
 
 	env_put_stable(env, "memory.total",
-		       env_read_field(env, "/proc/meminfo", "MemTotal", text, sizeof(text)) ? text
-											    : "unknown");
+		       env_read_field(env, "/proc/meminfo", "MemTotal", text, sizeof(text))
+			       ? text
+			       : "unknown");
 	if (!env_read_field(env, "/proc/meminfo", "SwapTotal", text, sizeof(text)))
 		env_put_unknown(env, true, "memory.swap");
 	else
 		env_put_stable(env, "memory.swap", strcmp(text, "0 kB") == 0 ? "none" : text);
-	if (!env_read_line(env, text, sizeof(text), "/sys/kernel/mm/transparent_hugepage/enabled")) {
+	if (!env_read_line(env, text, sizeof(text),
+			   "/sys/kernel/mm/transparent_hugepage/enabled")) {
 		env_put_unknown(env, true, "memory.thp");
 	} else {
 		env_chosen_word(text);
@@ -54,7 +57,8 @@ static void env_memory(struct env *env)
 		env_put_stable(env, "memory.numa_balancing", "off");
 	else
 		env_put(env, true, "memory.numa_balancing", "on", ENV_WARN,
-			"the kernel may move pages during a run", "sudo sysctl kernel.numa_balancing=0");
+			"the kernel may move pages during a run",
+			"sudo sysctl kernel.numa_balancing=0");
 }
 
 static void env_kernel(struct env *env)
@@ -76,8 +80,8 @@ static void env_kernel(struct env *env)
 	if (!env_read_line(env, text, sizeof(text), "/proc/sys/kernel/randomize_va_space"))
 		env_put_unknown(env, true, "kernel.aslr");
 	else
-		env_put(env, true, "kernel.aslr", strcmp(text, "0") == 0 ? "off" : text, ENV_INFO, NULL,
-			NULL);
+		env_put(env, true, "kernel.aslr", strcmp(text, "0") == 0 ? "off" : text, ENV_INFO,
+			NULL, NULL);
 	if (!env_read_line(env, text, sizeof(text), "/proc/sys/kernel/perf_event_paranoid"))
 		env_put_unknown(env, true, "kernel.perf_event_paranoid");
 	else
@@ -98,7 +102,8 @@ static void env_clock_source(struct env *env)
 		env_put_stable(env, "clock.source", text);
 	else
 		env_put(env, true, "clock.source", text, ENV_WARN,
-			"reading the clock is slow or not steady; a lifetime stamp costs more", NULL);
+			"reading the clock is slow or not steady; a lifetime stamp costs more",
+			NULL);
 }
 
 /* ---------------------------------------------------------------- limits */
@@ -109,8 +114,8 @@ static void env_cgroup_path(const struct env *env, char *path, size_t size)
 	char line[ENV_TEXT_BYTES];
 
 	*path = '\0';
-	if (env_read_line(env, line, sizeof(line), "/proc/self/cgroup") && strncmp(line, "0::/", 4) == 0 &&
-	    strcmp(line, "0::/") != 0)
+	if (env_read_line(env, line, sizeof(line), "/proc/self/cgroup") &&
+	    strncmp(line, "0::/", 4) == 0 && strcmp(line, "0::/") != 0)
 		snprintf(path, size, "%s", line + 3);
 }
 
@@ -138,8 +143,8 @@ static bool env_cgroup_limit(const struct env *env, const char *file, char *text
 }
 
 /* The same in the older hierarchies, one per controller ("4:memory:/path"). */
-static bool env_cgroup_v1_limit(const struct env *env, const char *controller, const char *file, char *text,
-				size_t size)
+static bool env_cgroup_v1_limit(const struct env *env, const char *controller, const char *file,
+				char *text, size_t size)
 {
 	char field[64];
 	char path[ENV_TEXT_BYTES] = "";
@@ -158,13 +163,15 @@ static bool env_cgroup_v1_limit(const struct env *env, const char *controller, c
 	return true;
 }
 
-static void env_limit(struct env *env, const char *key, bool is_known, const char *text, const char *reason)
+static void env_limit(struct env *env, const char *key, bool is_known, const char *text,
+		      const char *reason)
 {
 	char mounted[ENV_TEXT_BYTES];
 
 	/* The top of the hierarchy has no such file: no file anywhere means no limit only where cgroups
 	 * are mounted at all. */
-	if (!is_known && !env_read_line(env, mounted, sizeof(mounted), "/sys/fs/cgroup/cgroup.controllers"))
+	if (!is_known &&
+	    !env_read_line(env, mounted, sizeof(mounted), "/sys/fs/cgroup/cgroup.controllers"))
 		env_put_unknown(env, false, key);
 	else if (!is_known || strncmp(text, "max", 3) == 0)
 		env_put(env, false, key, "none", ENV_INFO, NULL, NULL);
@@ -202,7 +209,8 @@ static void env_load(struct env *env)
 	}
 	load = strtod(text, NULL);
 	env_put(env, false, "load.average", text, load > limit ? ENV_WARN : ENV_INFO,
-		load > limit ? "other work ran during the last minute: wait, or stop it" : NULL, NULL);
+		load > limit ? "other work ran during the last minute: wait, or stop it" : NULL,
+		NULL);
 }
 
 /* "some avg10=0.00 ...": share of the last ten seconds in which somebody waited. */
@@ -214,8 +222,9 @@ static void env_pressure(struct env *env, const char *what)
 	double share;
 
 	snprintf(key, sizeof(key), "pressure.%s", what);
-	avg10 = env_read_line(env, text, sizeof(text), "/proc/pressure/%s", what) ? strstr(text, "avg10=")
-										  : NULL;
+	avg10 = env_read_line(env, text, sizeof(text), "/proc/pressure/%s", what)
+			? strstr(text, "avg10=")
+			: NULL;
 	if (!avg10) {
 		env_put_unknown(env, false, key);
 		return;

@@ -45,9 +45,10 @@ static enum pmu_class pmu_classify(const struct perf_event_attr *attr)
 /* These happen inside the kernel: with exclude_kernel they open, and read 0 for ever. */
 static bool pmu_is_kernel_event(const struct perf_event_attr *attr)
 {
-	return attr->type == PERF_TYPE_SOFTWARE && (attr->config == PERF_COUNT_SW_CONTEXT_SWITCHES ||
-						    attr->config == PERF_COUNT_SW_CPU_MIGRATIONS ||
-						    attr->config == PERF_COUNT_SW_CGROUP_SWITCHES);
+	return attr->type == PERF_TYPE_SOFTWARE &&
+	       (attr->config == PERF_COUNT_SW_CONTEXT_SWITCHES ||
+		attr->config == PERF_COUNT_SW_CPU_MIGRATIONS ||
+		attr->config == PERF_COUNT_SW_CGROUP_SWITCHES);
 }
 
 /* Takes over `name`. */
@@ -60,7 +61,8 @@ static int pmu_set_add(struct pmu_set *set, char *name, char *message, size_t me
 
 	set->n_events++;
 	event->name = name;
-	err = system->encode(system->ctx, name, false, &event->attr, &event->canonical, why, sizeof(why));
+	err = system->encode(system->ctx, name, false, &event->attr, &event->canonical, why,
+			     sizeof(why));
 	if (!err && pmu_is_kernel_event(&event->attr)) {
 		free(event->canonical);
 		event->canonical = NULL;
@@ -69,21 +71,21 @@ static int pmu_set_add(struct pmu_set *set, char *name, char *message, size_t me
 	}
 	if (err) {
 		snprintf(message, message_size,
-			 "event \"%s\" is not known (%s); `reclaimbench events` lists the names", name,
-			 why);
+			 "event \"%s\" is not known (%s); `reclaimbench events` lists the names",
+			 name, why);
 		return err;
 	}
 	event->reads_zero = pmu_is_kernel_event(&event->attr) && event->attr.exclude_kernel;
 	event->class = pmu_classify(&event->attr);
 	event->attr.inherit = 0;
 	event->attr.pinned = 0;
-	event->attr.read_format = PERF_FORMAT_GROUP | PERF_FORMAT_ID | PERF_FORMAT_TOTAL_TIME_ENABLED |
-				  PERF_FORMAT_TOTAL_TIME_RUNNING;
+	event->attr.read_format = PERF_FORMAT_GROUP | PERF_FORMAT_ID |
+				  PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING;
 	return 0;
 }
 
-int pmu_set_create(struct pmu_set **out, const char *events, const struct pmu_system *system, char *message,
-		   size_t message_size)
+int pmu_set_create(struct pmu_set **out, const char *events, const struct pmu_system *system,
+		   char *message, size_t message_size)
 {
 	struct pmu_set *set = calloc(1, sizeof(*set)); /* released by pmu_set_destroy() */
 	int err = 0;
@@ -196,7 +198,7 @@ static void pmu_open_event(struct pmu_thread *t, size_t i, int leaders[PMU_N_CLA
 	const struct pmu_event *event = &t->set->events[i];
 	struct pmu_counter *counter = &t->counters[i];
 	int leader = event->class == PMU_CLASS_ALONE ? -1 : leaders[event->class];
-	struct rusage none = { 0 };
+	struct rusage none = {0};
 	uint64_t count;
 	int err = -EOPNOTSUPP;
 
@@ -281,8 +283,8 @@ static int pmu_read_group(struct pmu_thread *t, size_t leader, struct pmu_group_
 	return 0;
 }
 
-static void pmu_store_group(struct pmu_thread *t, size_t leader, const struct pmu_group_data *data, int err,
-			    struct pmu_snapshot *out)
+static void pmu_store_group(struct pmu_thread *t, size_t leader, const struct pmu_group_data *data,
+			    int err, struct pmu_snapshot *out)
 {
 	for (size_t i = 0; i < t->set->n_events; i++) {
 		struct pmu_reading *reading = &out->readings[i];
@@ -293,9 +295,9 @@ static void pmu_store_group(struct pmu_thread *t, size_t leader, const struct pm
 		for (uint64_t k = 0; !err && k < data->n; k++) {
 			if (data->values[k].id != t->counters[i].id)
 				continue;
-			*reading = (struct pmu_reading){ .value = data->values[k].value,
-							 .enabled_ns = data->enabled_ns,
-							 .running_ns = data->running_ns };
+			*reading = (struct pmu_reading){.value = data->values[k].value,
+							.enabled_ns = data->enabled_ns,
+							.running_ns = data->running_ns};
 			break;
 		}
 	}
@@ -304,7 +306,7 @@ static void pmu_store_group(struct pmu_thread *t, size_t leader, const struct pm
 static void pmu_read_fallbacks(struct pmu_thread *t, struct pmu_snapshot *out)
 {
 	const struct pmu_system *system = t->set->system;
-	struct rusage usage = { 0 };
+	struct rusage usage = {0};
 	bool was_asked = false;
 	int err = 0;
 

@@ -44,8 +44,9 @@ struct pmu_value {
 	uint64_t enabled_ns; /* time the thread ran with the event wanted ... */
 	uint64_t running_ns; /* ... and really on a counter */
 	int error;	     /* errno of what failed, or 0 */
-	int group;	     /* from 1: counted in the same moments as others of it; -1: with no other; 0: not set */
-	char reason[PMU_REASON_BYTES]; /* why it is not OK, or where the value comes from; "" if plain */
+	int group; /* from 1: counted in the same moments as others of it; -1: with no other; 0: not set */
+	char reason
+		[PMU_REASON_BYTES]; /* why it is not OK, or where the value comes from; "" if plain */
 };
 
 /* The system below, replaceable by tests.  All return 0 (open: a descriptor, read: a count of bytes) or
@@ -81,8 +82,8 @@ struct pmu_snapshot {
  * name is -EINVAL, too many -E2BIG; `message` then names it and says what would be right.  A known event
  * that this machine cannot count is no error.  `system` must outlive the set.  Not thread-safe (libpfm4);
  * release with pmu_set_destroy(). */
-int pmu_set_create(struct pmu_set **out, const char *events, const struct pmu_system *system, char *message,
-		   size_t message_size) __attribute__((warn_unused_result));
+int pmu_set_create(struct pmu_set **out, const char *events, const struct pmu_system *system,
+		   char *message, size_t message_size) __attribute__((warn_unused_result));
 void pmu_set_destroy(struct pmu_set *set);
 size_t pmu_set_count(const struct pmu_set *set);
 const char *pmu_set_name(const struct pmu_set *set, size_t i);	    /* as the user wrote it */

@@ -35,8 +35,8 @@ struct pmu_set {
 
 /* Written by pmu_open() only. */
 struct pmu_counter {
-	int fd;	   /* -1: not open */
-	int error; /* why not */
+	int fd;	    /* -1: not open */
+	int error;  /* why not */
 	int leader; /* index of the event that leads its group; itself when it leads */
 	uint64_t id;
 	bool is_fallback; /* taken from getrusage() */
@@ -49,6 +49,7 @@ struct pmu_thread {
 };
 
 /* Whether getrusage() knows this event; then *out is its count so far. */
-bool pmu_rusage_count(const struct perf_event_attr *attr, const struct rusage *usage, uint64_t *out);
+bool pmu_rusage_count(const struct perf_event_attr *attr, const struct rusage *usage,
+		      uint64_t *out);
 
 #endif

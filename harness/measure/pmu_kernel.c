@@ -19,13 +19,13 @@ static const struct {
 	const char *name;
 	uint64_t config;
 } kernel_software_events[] = {
-	{ "alignment-faults", PERF_COUNT_SW_ALIGNMENT_FAULTS },
-	{ "emulation-faults", PERF_COUNT_SW_EMULATION_FAULTS },
-	{ "dummy", PERF_COUNT_SW_DUMMY },
+	{"alignment-faults", PERF_COUNT_SW_ALIGNMENT_FAULTS},
+	{"emulation-faults", PERF_COUNT_SW_EMULATION_FAULTS},
+	{"dummy", PERF_COUNT_SW_DUMMY},
 };
 
-static bool pmu_kernel_encode_by_hand(const char *name, bool want_kernel, struct perf_event_attr *attr,
-				      char **canonical)
+static bool pmu_kernel_encode_by_hand(const char *name, bool want_kernel,
+				      struct perf_event_attr *attr, char **canonical)
 {
 	const char *bare = strncasecmp(name, "perf::", 6) == 0 ? name + 6 : name;
 	size_t n = sizeof(kernel_software_events) / sizeof(kernel_software_events[0]);
@@ -43,8 +43,9 @@ static bool pmu_kernel_encode_by_hand(const char *name, bool want_kernel, struct
 	return false;
 }
 
-static int pmu_kernel_encode(void *ctx, const char *name, bool want_kernel, struct perf_event_attr *attr,
-			     char **canonical, char *message, size_t message_size)
+static int pmu_kernel_encode(void *ctx, const char *name, bool want_kernel,
+			     struct perf_event_attr *attr, char **canonical, char *message,
+			     size_t message_size)
 {
 	pfm_perf_encode_arg_t arg;
 	int code;
@@ -81,14 +82,14 @@ int pmu_for_each_name(bool all, int (*fn)(void *ctx, const char *name), void *ct
 	if (pfm_initialize() != PFM_SUCCESS)
 		return -EINVAL;
 	for (int pmu = 0; pmu < PFM_PMU_MAX && code == 0; pmu++) {
-		pfm_pmu_info_t info = { .size = sizeof(info) };
+		pfm_pmu_info_t info = {.size = sizeof(info)};
 
 		if (pfm_get_pmu_info(pmu, &info) != PFM_SUCCESS || !info.is_present)
 			continue;
 		if (pmu != PFM_PMU_PERF_EVENT && (!all || pmu == PFM_PMU_PERF_EVENT_RAW))
 			continue;
 		for (int i = info.first_event; i != -1 && code == 0; i = pfm_get_event_next(i)) {
-			pfm_event_info_t event = { .size = sizeof(event) };
+			pfm_event_info_t event = {.size = sizeof(event)};
 			char name[192];
 
 			if (pfm_get_event_info(i, PFM_OS_PERF_EVENT_EXT, &event) != PFM_SUCCESS)

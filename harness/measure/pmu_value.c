@@ -69,7 +69,8 @@ bool pmu_rusage_count(const struct perf_event_attr *attr, const struct rusage *u
 	case PERF_COUNT_SW_TASK_CLOCK:
 		*out = ((uint64_t)usage->ru_utime.tv_sec + (uint64_t)usage->ru_stime.tv_sec) *
 			       1000000000u +
-		       ((uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec) * 1000u;
+		       ((uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec) *
+			       1000u;
 		return true;
 	default:
 		return false;
@@ -78,8 +79,8 @@ bool pmu_rusage_count(const struct perf_event_attr *attr, const struct rusage *u
 
 /* ---------------------------------------------------------------- deltas */
 
-__attribute__((format(printf, 3, 4))) static struct pmu_value pmu_fail(struct pmu_value v, int error,
-									const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static struct pmu_value
+pmu_fail(struct pmu_value v, int error, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -122,19 +123,21 @@ static struct pmu_value pmu_delta_counted(const struct perf_event_attr *attr, st
 {
 	if (v.running_ns == 0) {
 		v.state = PMU_NOT_COUNTED;
-		snprintf(v.reason, sizeof(v.reason), "wanted for %" PRIu64 " us, never on a counter",
-			 v.enabled_ns / 1000);
+		snprintf(v.reason, sizeof(v.reason),
+			 "wanted for %" PRIu64 " us, never on a counter", v.enabled_ns / 1000);
 		return v;
 	}
 	if (count == 0 && v.running_ns >= PMU_ZERO_SUSPECT_NS && pmu_cannot_be_zero(attr))
-		return pmu_fail(v, 0, "reads 0 although the thread ran: this counter does not work");
+		return pmu_fail(v, 0,
+				"reads 0 although the thread ran: this counter does not work");
 	v.value = (double)count;
 	if (v.running_ns < v.enabled_ns) {
 		double share = (double)v.running_ns / (double)v.enabled_ns;
 
 		v.state = PMU_ESTIMATED;
 		v.value /= share;
-		snprintf(v.reason, sizeof(v.reason), "scaled: counted %.4g %% of the time", share * 100);
+		snprintf(v.reason, sizeof(v.reason), "scaled: counted %.4g %% of the time",
+			 share * 100);
 	}
 	return v;
 }
@@ -146,11 +149,12 @@ struct pmu_value pmu_delta(const struct pmu_thread *t, size_t i, const struct pm
 	const struct pmu_counter *counter = &t->counters[i];
 	const struct pmu_reading *a = &begin->readings[i];
 	const struct pmu_reading *b = &end->readings[i];
-	struct pmu_value v = { .state = PMU_OK,
-			       .group = counter->leader < 0 ? -1 : counter->leader + 1 };
+	struct pmu_value v = {.state = PMU_OK,
+			      .group = counter->leader < 0 ? -1 : counter->leader + 1};
 
 	if (event->reads_zero && !counter->is_fallback)
-		return pmu_fail(v, 0, "reads 0 without kernel mode, and getrusage() does not know it");
+		return pmu_fail(v, 0,
+				"reads 0 without kernel mode, and getrusage() does not know it");
 	if (counter->fd < 0 && !counter->is_fallback)
 		return pmu_fail(v, counter->error, "%s", pmu_error_text(counter->error));
 	if (a->error || b->error) {
@@ -159,7 +163,8 @@ struct pmu_value pmu_delta(const struct pmu_thread *t, size_t i, const struct pm
 		return pmu_fail(v, error, "cannot be read: %s", pmu_error_text(error));
 	}
 	if (b->value < a->value || b->enabled_ns < a->enabled_ns || b->running_ns < a->running_ns)
-		return pmu_fail(v, 0, "went backwards, from %" PRIu64 " to %" PRIu64, a->value, b->value);
+		return pmu_fail(v, 0, "went backwards, from %" PRIu64 " to %" PRIu64, a->value,
+				b->value);
 	if (counter->is_fallback)
 		return pmu_delta_fallback(counter, v, b->value - a->value);
 	v.enabled_ns = b->enabled_ns - a->enabled_ns;
@@ -189,7 +194,8 @@ void pmu_add(struct pmu_value *sum, const struct pmu_value *v)
 
 struct pmu_value pmu_ratio(const struct pmu_value *numerator, const struct pmu_value *denominator)
 {
-	const struct pmu_value *worse = denominator->state > numerator->state ? denominator : numerator;
+	const struct pmu_value *worse =
+		denominator->state > numerator->state ? denominator : numerator;
 	struct pmu_value v = *worse;
 	bool is_same_group = numerator->group > 0 && numerator->group == denominator->group;
 

@@ -16,12 +16,12 @@
 #include "term.h"
 
 static const struct cli_option options[] = {
-	{ "threads", "N", "1", "mutator threads" },
-	{ "unlink", "go|empty", "empty", "when an empty bucket is unlinked" },
-	{ "warmup", "TIME", "1s", "time before the first stage" },
-	{ "share", "FRACTION", "2%", "a share" },
-	{ "audit", NULL, NULL, "check each access" },
-	{ "out", "DIR", NULL, "where the files go" },
+	{"threads", "N", "1", "mutator threads"},
+	{"unlink", "go|empty", "empty", "when an empty bucket is unlinked"},
+	{"warmup", "TIME", "1s", "time before the first stage"},
+	{"share", "FRACTION", "2%", "a share"},
+	{"audit", NULL, NULL, "check each access"},
+	{"out", "DIR", NULL, "where the files go"},
 	CLI_OPTIONS_END,
 };
 static const struct cli_command with_operands = {
@@ -32,8 +32,7 @@ static const struct cli_command with_operands = {
 	.options = options,
 };
 static const struct cli_command without_operands = {
-	.name = "bare", .operands = "", .summary = "takes options only", .options = options
-};
+	.name = "bare", .operands = "", .summary = "takes options only", .options = options};
 
 /* What a function writes to a stream, caught in a file. */
 struct caught {
@@ -44,7 +43,7 @@ struct caught {
 
 static struct caught catch_begin(FILE *stream)
 {
-	struct caught c = { .stream = stream };
+	struct caught c = {.stream = stream};
 
 	fflush(stream);
 	c.saved_fd = dup(fileno(stream));
@@ -74,16 +73,17 @@ static char *catch_end(struct caught *c)
 }
 
 #define PARSE(args, command, ...)                                                                  \
-	cli_parse((args), (command), (int)(sizeof((char *[]){ "try", __VA_ARGS__ }) / sizeof(char *)), \
-		  (char *[]){ "try", __VA_ARGS__ })
+	cli_parse((args), (command),                                                               \
+		  (int)(sizeof((char *[]){"try", __VA_ARGS__}) / sizeof(char *)),                  \
+		  (char *[]){"try", __VA_ARGS__})
 
 static void test_parse(void **state)
 {
 	struct cli_args args;
 
 	(void)state;
-	assert_int_equal(PARSE(&args, &with_operands, "--threads=4", "a", "--unlink", "go", "--audit",
-			       "-", "--", "--out=x"),
+	assert_int_equal(PARSE(&args, &with_operands, "--threads=4", "a", "--unlink", "go",
+			       "--audit", "-", "--", "--out=x"),
 			 0);
 	assert_string_equal(cli_get(&args, "threads"), "4");
 	assert_string_equal(cli_given(&args, "unlink"), "go");
@@ -98,11 +98,12 @@ static void test_parse(void **state)
 	cli_free(&args);
 }
 
-static void refuses(const struct cli_command *command, const char *a, const char *b, const char *says)
+static void refuses(const struct cli_command *command, const char *a, const char *b,
+		    const char *says)
 {
 	struct caught c = catch_begin(stderr);
 	struct cli_args args;
-	char *argv[] = { "try", (char *)a, (char *)b, NULL };
+	char *argv[] = {"try", (char *)a, (char *)b, NULL};
 	int code = cli_parse(&args, command, b ? 3 : 2, argv);
 	char *text;
 
@@ -188,7 +189,7 @@ static void test_values(void **state)
 
 static void test_nearest(void **state)
 {
-	static const char *const names[] = { "run", "matrix", "compare", "plot", "report" };
+	static const char *const names[] = {"run", "matrix", "compare", "plot", "report"};
 
 	(void)state;
 	assert_string_equal(cli_nearest("matirx", names, 5), "matrix");
@@ -219,7 +220,8 @@ static void test_help(void **state)
 	text = catch_end(&c);
 	assert_int_equal(code, -1);
 	contains(text, "Usage: reclaimbench try [OPTION...] FILE...\n");
-	contains(text, "  --unlink=go|empty         when an empty bucket is unlinked (default empty)\n");
+	contains(text,
+		 "  --unlink=go|empty         when an empty bucket is unlinked (default empty)\n");
 	contains(text, "  --audit                   check each access\n");
 	contains(text, "Examples:\n  reclaimbench try --threads=2 a.csv\n");
 	for (const char *line = text; line; line = strchr(line, '\n')) {
@@ -231,7 +233,8 @@ static void test_help(void **state)
 
 static void test_man(void **state)
 {
-	static const struct cli_command *const commands[] = { &with_operands, &without_operands, NULL };
+	static const struct cli_command *const commands[] = {&with_operands, &without_operands,
+							     NULL};
 	struct caught c = catch_begin(stdout);
 	char *text;
 
@@ -247,14 +250,16 @@ static void test_man(void **state)
 
 static void test_completion(void **state)
 {
-	static const struct cli_command *const commands[] = { &with_operands, &without_operands, NULL };
+	static const struct cli_command *const commands[] = {&with_operands, &without_operands,
+							     NULL};
 	struct caught c = catch_begin(stdout);
 	char *text;
 
 	(void)state;
 	cli_print_completion(commands);
 	text = catch_end(&c);
-	contains(text, "\ttry) words=\"--threads= --unlink= --warmup= --share= --audit --out= --help\" ;;\n");
+	contains(text, "\ttry) words=\"--threads= --unlink= --warmup= --share= --audit --out= "
+		       "--help\" ;;\n");
 	contains(text, "\ttry:--unlink) values=\"go empty\" ;;\n");
 	contains(text, "compgen -W \"try bare help --help --version\"");
 	free(text);

@@ -21,8 +21,8 @@ static void parses_as(parse_fn *parse, const char *text, uint64_t want)
 	int err = parse(text, &got);
 
 	if (err != 0 || got != want)
-		fail_msg("\"%s\": error %d, value %llu, want %llu", text, err, (unsigned long long)got,
-			 (unsigned long long)want);
+		fail_msg("\"%s\": error %d, value %llu, want %llu", text, err,
+			 (unsigned long long)got, (unsigned long long)want);
 }
 
 static void refused_with(parse_fn *parse, const char *text, int want)
@@ -62,10 +62,16 @@ static void test_counts(void **state)
 
 static void test_counts_refused(void **state)
 {
-	static const char *const bad[] = { "",	   " 1",   "1 ",  "k",	  "abc", "1x",	 "1K",	"1kk",
-					   "0x10", "1e3",  "1.",  ".5",	  "1.2.3", "inf", "nan", "+1",
-					   "2^",   "^2",   "2^x", "2^1.5", "2^3k", "1.5", "1.0005k", "-",
-					   "-k",   "-5x",  "99999999999999999999x", "1.5^2" };
+	static const char *const bad[] = {"",	   " 1",      "1 ",
+					  "k",	   "abc",     "1x",
+					  "1K",	   "1kk",     "0x10",
+					  "1e3",   "1.",      ".5",
+					  "1.2.3", "inf",     "nan",
+					  "+1",	   "2^",      "^2",
+					  "2^x",   "2^1.5",   "2^3k",
+					  "1.5",   "1.0005k", "-",
+					  "-k",	   "-5x",     "99999999999999999999x",
+					  "1.5^2"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

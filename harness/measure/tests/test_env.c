@@ -58,7 +58,8 @@ static void tree_good(char *root)
 	tree_put(root, "/sys/devices/system/cpu/isolated", "\n");
 	tree_put(root, "/sys/devices/system/cpu/nohz_full", "2-7\n");
 	tree_put(root, "/sys/devices/system/cpu/vulnerabilities/meltdown", "Not affected\n");
-	tree_put(root, "/sys/devices/system/cpu/vulnerabilities/spectre_v1", "Mitigation: barriers\n");
+	tree_put(root, "/sys/devices/system/cpu/vulnerabilities/spectre_v1",
+		 "Mitigation: barriers\n");
 	tree_put(root, "/sys/devices/system/node/online", "0\n");
 	tree_put(root, "/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
 	tree_put(root, "/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
@@ -163,7 +164,8 @@ static void test_bad(void **state)
 	tree_put(root, "/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave\n");
 	tree_put(root, "/sys/devices/system/cpu/intel_pstate/no_turbo", "0\n");
 	tree_put(root, "/sys/devices/system/cpu/smt/active", "1\n");
-	tree_put(root, "/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n");
+	tree_put(root, "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		 "hpet\n");
 	tree_put(root, "/proc/sys/kernel/perf_event_paranoid", "3\n");
 	tree_put(root, "/proc/sys/kernel/numa_balancing", "1\n");
 	tree_put(root, "/sys/fs/cgroup/a/cpu.max", "50000 100000\n");
@@ -199,11 +201,20 @@ static void test_bad(void **state)
 /* No file at all: everything that matters is unknown and warned of, nothing is taken for good. */
 static void test_absent(void **state)
 {
-	static const char *const keys[] = { "cpu.governor", "cpu.turbo",     "cpu.smt",
-					    "cpu.virtual",  "cpu.mitigations", "kernel.aslr",
-					    "memory.thp",   "memory.swap",   "clock.source",
-					    "load.average", "pressure.cpu",  "cgroup.cpu_max",
-					    "load.steal_since_boot",	     "kernel.perf_event_paranoid" };
+	static const char *const keys[] = {"cpu.governor",
+					   "cpu.turbo",
+					   "cpu.smt",
+					   "cpu.virtual",
+					   "cpu.mitigations",
+					   "kernel.aslr",
+					   "memory.thp",
+					   "memory.swap",
+					   "clock.source",
+					   "load.average",
+					   "pressure.cpu",
+					   "cgroup.cpu_max",
+					   "load.steal_since_boot",
+					   "kernel.perf_event_paranoid"};
 	struct env *env = collect("/nonexistent");
 
 	(void)state;
@@ -274,7 +285,8 @@ static void test_add(void **state)
 
 	(void)state;
 	assert_int_equal(env_add(env, "run.clock", "tsc", ENV_INFO, NULL), 0);
-	assert_int_equal(env_add(env, "run.clock", "clock_gettime", ENV_WARN, "TSC not invariant"), 0);
+	assert_int_equal(env_add(env, "run.clock", "clock_gettime", ENV_WARN, "TSC not invariant"),
+			 0);
 	assert_int_equal(env_count(env), n + 1);
 	has(env, "run.clock", "clock_gettime", ENV_WARN);
 	env_destroy(env);
@@ -303,9 +315,12 @@ static void test_steal(void **state)
 {
 	(void)state;
 	/* 100 ticks pass, 50 of them idle, 5 stolen: a tenth of the busy time. */
-	steals("cpu  100 0 0 500 0 0 0 10 7 0\n", "cpu  145 0 0 540 10 0 0 15 9 0\n", "10.00 %", ENV_WARN);
-	steals("cpu  100 0 0 500 0 0 0 10 0 0\n", "cpu  200 0 0 500 0 0 0 10 0 0\n", "0.00 %", ENV_INFO);
-	steals("cpu  100 0 0 500 0 0 0 10 0 0\n", "cpu  100 0 0 500 0 0 0 10 0 0\n", "unknown", ENV_WARN);
+	steals("cpu  100 0 0 500 0 0 0 10 7 0\n", "cpu  145 0 0 540 10 0 0 15 9 0\n", "10.00 %",
+	       ENV_WARN);
+	steals("cpu  100 0 0 500 0 0 0 10 0 0\n", "cpu  200 0 0 500 0 0 0 10 0 0\n", "0.00 %",
+	       ENV_INFO);
+	steals("cpu  100 0 0 500 0 0 0 10 0 0\n", "cpu  100 0 0 500 0 0 0 10 0 0\n", "unknown",
+	       ENV_WARN);
 	steals("cpu  100 0 0 500 0 0 0 10 0 0\n", "intr 5\n", "unknown", ENV_WARN);
 	steals("cpu  100 0 0 500\n", "cpu  100 0 0 900\n", "unknown", ENV_WARN);
 }
@@ -330,7 +345,8 @@ static void test_json(void **state)
 	assert_non_null(json);
 	assert_int_equal(json_integer_value(json_object_get(json, "schema")), 1);
 	assert_string_equal(json_string_value(json_object_get(json, "env_id")), env_id(env));
-	assert_string_equal(json_string_value(json_object_get(json, "build_id")), build_info()->build_id);
+	assert_string_equal(json_string_value(json_object_get(json, "build_id")),
+			    build_info()->build_id);
 	facts = json_object_get(json, "facts");
 	assert_int_equal(json_object_size(facts), env_count(env));
 	assert_string_equal(json_string_value(json_object_get(facts, "kernel.version")),

@@ -49,13 +49,13 @@ static const struct {
 	uint32_t type;
 	uint64_t config;
 } fake_events[] = {
-	{ "cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES },
-	{ "instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS },
-	{ "cache-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES },
-	{ "branch-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_MISSES },
-	{ "context-switches", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES },
-	{ "cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS },
-	{ "page-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS },
+	{"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES},
+	{"instructions", PERF_TYPE_HARDWARE, PERF_COUNT_HW_INSTRUCTIONS},
+	{"cache-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_MISSES},
+	{"branch-misses", PERF_TYPE_HARDWARE, PERF_COUNT_HW_BRANCH_MISSES},
+	{"context-switches", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CONTEXT_SWITCHES},
+	{"cpu-migrations", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS},
+	{"page-faults", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS},
 };
 
 static int fake_encode(void *ctx, const char *name, bool want_kernel, struct perf_event_attr *attr,
@@ -117,7 +117,7 @@ static int fake_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 static ssize_t fake_read(void *ctx, int fd, void *buffer, size_t size)
 {
 	struct fake *fake = ctx;
-	uint64_t words[3 + 2 * FAKE_FDS] = { 0, fake->enabled_ns, fake->running_ns };
+	uint64_t words[3 + 2 * FAKE_FDS] = {0, fake->enabled_ns, fake->running_ns};
 	size_t bytes;
 
 	if (fake->n_read_interrupts > 0) {
@@ -170,13 +170,13 @@ static void bench_open(struct bench *b, const char *events)
 {
 	char message[256] = "";
 
-	b->system = (struct pmu_system){ .encode = fake_encode,
-					 .open = fake_open,
-					 .ioctl = fake_ioctl,
-					 .read = fake_read,
-					 .close = fake_close,
-					 .rusage = fake_rusage,
-					 .ctx = &b->fake };
+	b->system = (struct pmu_system){.encode = fake_encode,
+					.open = fake_open,
+					.ioctl = fake_ioctl,
+					.read = fake_read,
+					.close = fake_close,
+					.rusage = fake_rusage,
+					.ctx = &b->fake};
 	assert_int_equal(pmu_set_create(&b->set, events, &b->system, message, sizeof(message)), 0);
 	assert_int_equal(pmu_open(&b->thread, b->set, 0), 0);
 	pmu_read(b->thread, &b->begin);
@@ -199,8 +199,9 @@ static void bench_close(struct bench *b)
 static void says(const struct pmu_value *v, enum pmu_state state, int error, const char *part)
 {
 	if (v->state != state || v->error != error || !strstr(v->reason, part))
-		fail_msg("state %s, errno %d, \"%s\"; want %s, %d, \"%s\"", pmu_state_names[v->state],
-			 v->error, v->reason, pmu_state_names[state], error, part);
+		fail_msg("state %s, errno %d, \"%s\"; want %s, %d, \"%s\"",
+			 pmu_state_names[v->state], v->error, v->reason, pmu_state_names[state],
+			 error, part);
 	if (state == PMU_NOT_COUNTED || state == PMU_NOT_AVAILABLE)
 		assert_true(v->value == 0);
 }
@@ -209,7 +210,7 @@ static void says(const struct pmu_value *v, enum pmu_state state, int error, con
 
 static void test_groups(void **state)
 {
-	struct bench b = { .fake = { .enabled_ns = 10, .running_ns = 10 } };
+	struct bench b = {.fake = {.enabled_ns = 10, .running_ns = 10}};
 	struct pmu_value cycles;
 	struct pmu_value instructions;
 	struct pmu_value misses;
@@ -240,7 +241,7 @@ static void test_groups(void **state)
 
 static void test_multiplexed(void **state)
 {
-	struct bench b = { .fake = { .enabled_ns = 1000, .running_ns = 1000 } };
+	struct bench b = {.fake = {.enabled_ns = 1000, .running_ns = 1000}};
 	struct pmu_value v;
 	struct pmu_value other;
 	struct pmu_value ratio;
@@ -267,7 +268,7 @@ static void test_multiplexed(void **state)
 
 static void test_never_counted(void **state)
 {
-	struct bench b = { .fake = { .enabled_ns = 0 } };
+	struct bench b = {.fake = {.enabled_ns = 0}};
 	struct pmu_value v;
 	struct pmu_value ratio;
 
@@ -283,7 +284,7 @@ static void test_never_counted(void **state)
 
 static void test_dead_counter(void **state)
 {
-	struct bench b = { .fake = { .enabled_ns = 0 } };
+	struct bench b = {.fake = {.enabled_ns = 0}};
 	struct pmu_value v;
 
 	(void)state;
@@ -302,18 +303,18 @@ static void test_open_errors(void **state)
 		int error;
 		const char *says;
 	} cases[] = {
-		{ ENOENT, "does not count it" },   { EOPNOTSUPP, "does not count it" },
-		{ ENODEV, "does not count it" },   { EACCES, "perf_event_paranoid" },
-		{ EPERM, "CAP_PERFMON" },	   { ENOSYS, "no perf_event_open" },
-		{ EINVAL, "combination" },	   { ENOSPC, "slots are taken" },
-		{ EBUSY, "slots are taken" },	   { EMFILE, "raise the limit" },
-		{ ENFILE, "file descriptors" },	   { ESRCH, "has ended" },
-		{ ENOMEM, "out of memory" },	   { EFAULT, "perf_event_open failed" },
+		{ENOENT, "does not count it"}, {EOPNOTSUPP, "does not count it"},
+		{ENODEV, "does not count it"}, {EACCES, "perf_event_paranoid"},
+		{EPERM, "CAP_PERFMON"},	       {ENOSYS, "no perf_event_open"},
+		{EINVAL, "combination"},       {ENOSPC, "slots are taken"},
+		{EBUSY, "slots are taken"},    {EMFILE, "raise the limit"},
+		{ENFILE, "file descriptors"},  {ESRCH, "has ended"},
+		{ENOMEM, "out of memory"},     {EFAULT, "perf_event_open failed"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct bench b = { .fake = { .open_errors = { cases[i].error } } };
+		struct bench b = {.fake = {.open_errors = {cases[i].error}}};
 		struct pmu_value v;
 
 		bench_open(&b, "cycles,page-faults");
@@ -328,9 +329,9 @@ static void test_open_errors(void **state)
 
 static void test_open_retries(void **state)
 {
-	struct bench interrupted = { .fake = { .open_errors = { EINTR, EINTR }, .running_ns = 1 } };
-	struct bench resized = { .fake = { .open_errors = { E2BIG } } };
-	struct bench too_big = { .fake = { .open_errors = { E2BIG, E2BIG, E2BIG, E2BIG } } };
+	struct bench interrupted = {.fake = {.open_errors = {EINTR, EINTR}, .running_ns = 1}};
+	struct bench resized = {.fake = {.open_errors = {E2BIG}}};
+	struct bench too_big = {.fake = {.open_errors = {E2BIG, E2BIG, E2BIG, E2BIG}}};
 	struct pmu_value v;
 
 	(void)state;
@@ -352,7 +353,7 @@ static void test_open_retries(void **state)
 /* A group that is full: the sibling gets a group of its own. */
 static void test_full_group(void **state)
 {
-	struct bench b = { .fake = { .open_errors = { 0, ENOSPC } } };
+	struct bench b = {.fake = {.open_errors = {0, ENOSPC}}};
 	struct pmu_value v;
 
 	(void)state;
@@ -370,7 +371,7 @@ static void test_full_group(void **state)
 
 static void test_reads(void **state)
 {
-	struct bench b = { .fake = { .enabled_ns = 0, .running_ns = 0 } };
+	struct bench b = {.fake = {.enabled_ns = 0, .running_ns = 0}};
 	struct pmu_value v;
 
 	(void)state;
@@ -400,7 +401,7 @@ static void test_reads(void **state)
 
 static void test_silent_zeros(void **state)
 {
-	struct bench b = { .fake = { .usage = { .ru_nvcsw = 10, .ru_nivcsw = 1 } } };
+	struct bench b = {.fake = {.usage = {.ru_nvcsw = 10, .ru_nivcsw = 1}}};
 	struct pmu_value v;
 
 	(void)state;
@@ -421,8 +422,8 @@ static void test_silent_zeros(void **state)
 
 static void test_kernel_mode(void **state)
 {
-	struct bench allowed = { .fake = { .may_count_kernel = true } };
-	struct bench refused = { .fake = { .may_count_kernel = true, .open_errors = { EACCES } } };
+	struct bench allowed = {.fake = {.may_count_kernel = true}};
+	struct bench refused = {.fake = {.may_count_kernel = true, .open_errors = {EACCES}}};
 	struct pmu_value v;
 
 	(void)state;
@@ -443,7 +444,7 @@ static void test_kernel_mode(void **state)
 
 static void test_other_thread(void **state)
 {
-	struct bench b = { .fake = { .may_count_kernel = false } };
+	struct bench b = {.fake = {.may_count_kernel = false}};
 	struct pmu_value v;
 
 	(void)state;
@@ -458,12 +459,16 @@ static void test_other_thread(void **state)
 
 static void test_sums(void **state)
 {
-	struct pmu_value sum = { 0 };
-	struct pmu_value a = { .value = 10, .enabled_ns = 5, .running_ns = 5, .group = 1 };
-	struct pmu_value b = { .state = PMU_ESTIMATED, .value = 4, .enabled_ns = 4, .running_ns = 2,
-			       .group = 1, .reason = "scaled" };
-	struct pmu_value c = { .state = PMU_NOT_AVAILABLE, .error = EMFILE, .group = -1,
-			       .reason = "out of files" };
+	struct pmu_value sum = {0};
+	struct pmu_value a = {.value = 10, .enabled_ns = 5, .running_ns = 5, .group = 1};
+	struct pmu_value b = {.state = PMU_ESTIMATED,
+			      .value = 4,
+			      .enabled_ns = 4,
+			      .running_ns = 2,
+			      .group = 1,
+			      .reason = "scaled"};
+	struct pmu_value c = {
+		.state = PMU_NOT_AVAILABLE, .error = EMFILE, .group = -1, .reason = "out of files"};
 
 	(void)state;
 	pmu_add(&sum, &a);
@@ -485,17 +490,19 @@ static void test_sums(void **state)
 
 static void test_bad_sets(void **state)
 {
-	struct bench b = { .fake = { .n_fds = 0 } };
+	struct bench b = {.fake = {.n_fds = 0}};
 	char many[PMU_MAX_EVENTS * 8 + 8] = "cycles";
 	char message[256] = "";
 	struct pmu_set *set = NULL;
 
 	(void)state;
-	b.system = (struct pmu_system){ .encode = fake_encode, .ctx = &b.fake };
-	assert_int_equal(pmu_set_create(&set, "cycles,wheels", &b.system, message, sizeof(message)), -EINVAL);
-	assert_non_null(strstr(message, "\"wheels\" is not known (no such event)"));
-	assert_int_equal(pmu_set_create(&set, "cycles,,cycles", &b.system, message, sizeof(message)),
+	b.system = (struct pmu_system){.encode = fake_encode, .ctx = &b.fake};
+	assert_int_equal(pmu_set_create(&set, "cycles,wheels", &b.system, message, sizeof(message)),
 			 -EINVAL);
+	assert_non_null(strstr(message, "\"wheels\" is not known (no such event)"));
+	assert_int_equal(
+		pmu_set_create(&set, "cycles,,cycles", &b.system, message, sizeof(message)),
+		-EINVAL);
 	for (int i = 0; i < PMU_MAX_EVENTS; i++)
 		strcat(many, ",cycles");
 	assert_int_equal(pmu_set_create(&set, many, &b.system, message, sizeof(message)), -E2BIG);
@@ -510,16 +517,19 @@ static void test_real_names(void **state)
 	char message[256] = "";
 
 	(void)state;
-	assert_int_equal(pmu_set_create(&set, "cycles,PERF::PAGE-FAULTS,alignment-faults,perf::dummy",
+	assert_int_equal(pmu_set_create(&set,
+					"cycles,PERF::PAGE-FAULTS,alignment-faults,perf::dummy",
 					&pmu_kernel, message, sizeof(message)),
 			 0);
 	assert_int_equal(pmu_set_count(set), 4);
 	assert_string_equal(pmu_set_name(set, 0), "cycles");
-	assert_memory_equal(pmu_set_canonical(set, 1), "perf::PERF_COUNT_SW_PAGE_FAULTS:u=1:k=0", 38);
+	assert_memory_equal(pmu_set_canonical(set, 1), "perf::PERF_COUNT_SW_PAGE_FAULTS:u=1:k=0",
+			    38);
 	assert_string_equal(pmu_set_canonical(set, 3), "dummy");
 	pmu_set_destroy(set);
-	assert_int_equal(pmu_set_create(&set, "cycles,cogwheels", &pmu_kernel, message, sizeof(message)),
-			 -EINVAL);
+	assert_int_equal(
+		pmu_set_create(&set, "cycles,cogwheels", &pmu_kernel, message, sizeof(message)),
+		-EINVAL);
 	assert_non_null(strstr(message, "\"cogwheels\" is not known"));
 }
 
@@ -536,11 +546,12 @@ static void test_real_faults(void **state)
 	char *pages;
 
 	(void)state;
-	assert_int_equal(pmu_set_create(&set, "page-faults,cycles,context-switches", &pmu_kernel, message,
-					sizeof(message)),
+	assert_int_equal(pmu_set_create(&set, "page-faults,cycles,context-switches", &pmu_kernel,
+					message, sizeof(message)),
 			 0);
 	assert_int_equal(pmu_open(&t, set, 0), 0);
-	pages = mmap(NULL, n_pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pages = mmap(NULL, n_pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		     0);
 	assert_true(pages != MAP_FAILED);
 	madvise(pages, n_pages * 4096, MADV_NOHUGEPAGE);
 	pmu_read(t, &begin);
@@ -585,7 +596,7 @@ static int watch_encode(void *ctx, const char *name, bool want_kernel, struct pe
 /* Real exhaustion: more breakpoints than debug registers. */
 static void test_real_slots(void **state)
 {
-	uint64_t words[N_WATCHED] __attribute__((aligned(64))) = { 0 };
+	uint64_t words[N_WATCHED] __attribute__((aligned(64))) = {0};
 	struct pmu_system system = pmu_kernel;
 	struct pmu_set *set;
 	struct pmu_thread *t;
@@ -598,7 +609,8 @@ static void test_real_slots(void **state)
 	(void)state;
 	system.encode = watch_encode;
 	system.ctx = words;
-	assert_int_equal(pmu_set_create(&set, "0,1,2,3,4,5,6,7", &system, message, sizeof(message)), 0);
+	assert_int_equal(pmu_set_create(&set, "0,1,2,3,4,5,6,7", &system, message, sizeof(message)),
+			 0);
 	assert_int_equal(pmu_open(&t, set, 0), 0);
 	pmu_read(t, &begin);
 	for (size_t i = 0; i < N_WATCHED; i++) {
@@ -628,14 +640,14 @@ static void test_real_slots(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_groups),	       cmocka_unit_test(test_multiplexed),
-		cmocka_unit_test(test_never_counted),  cmocka_unit_test(test_dead_counter),
-		cmocka_unit_test(test_open_errors),    cmocka_unit_test(test_open_retries),
-		cmocka_unit_test(test_full_group),     cmocka_unit_test(test_reads),
-		cmocka_unit_test(test_silent_zeros),   cmocka_unit_test(test_kernel_mode),
-		cmocka_unit_test(test_other_thread),   cmocka_unit_test(test_sums),
-		cmocka_unit_test(test_bad_sets),       cmocka_unit_test(test_real_names),
-		cmocka_unit_test(test_real_faults),    cmocka_unit_test(test_real_slots),
+		cmocka_unit_test(test_groups),	      cmocka_unit_test(test_multiplexed),
+		cmocka_unit_test(test_never_counted), cmocka_unit_test(test_dead_counter),
+		cmocka_unit_test(test_open_errors),   cmocka_unit_test(test_open_retries),
+		cmocka_unit_test(test_full_group),    cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_silent_zeros),  cmocka_unit_test(test_kernel_mode),
+		cmocka_unit_test(test_other_thread),  cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_bad_sets),      cmocka_unit_test(test_real_names),
+		cmocka_unit_test(test_real_faults),   cmocka_unit_test(test_real_slots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
