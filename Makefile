@@ -116,6 +116,9 @@ build/record_threads: harness/load/tests/record_threads.c
 	$(Q)$(CC) -std=c17 -O1 $(WARN) -D_GNU_SOURCE -fno-builtin -pthread -o $@ $<
 $(B)/harness/load/tests/test_record: | build/librecordmalloc.so build/record_threads
 
+# Holds the scripts as strings (.incbin), which -MMD does not see.
+$(B)/harness/report/plot_scripts.o: $(wildcard scripts/plots/*.gp)
+
 tests: $(TEST_BIN)
 
 check: ## install what is missing, build, run all tests

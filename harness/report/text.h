@@ -17,8 +17,8 @@ size_t text_utf8_length(const char *text);
  * blanks, what is not UTF-8 U+FFFD. */
 void text_write_html(FILE *out, const char *text);
 
-/* A gnuplot string in single quotes: no escapes, no command substitution, no macros.  Control characters
- * become blanks, what is not UTF-8 '?'. */
+/* A gnuplot string in single quotes: no escapes, no command substitution, no macros.  Single quotes become
+ * typographic ones (U+2019), control characters blanks, what is not UTF-8 or not Latin, Greek, Cyrillic or an arrow '?'. */
 void text_write_gnuplot(FILE *out, const char *text);
 
 /* One argument of a POSIX shell, quoted only when it must be. */

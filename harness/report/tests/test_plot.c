@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* test_plot.c - figures from a made-up result directory: what is drawn, what is skipped and why, that bounds are
+ * drawn apart, and that names cannot break out of the scripts. */
+#include <ftw.h>
+
+#include "report/gnuplot.h"
+#include "report/plot_dir.h"
+#include "report/text.h"
+#include "synthetic.h"
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/* Remove the directory of synthetic_dir(), with its parent. */
+static void remove_dir(char *dir)
+{
+	*strrchr(dir, '/') = '\0';
+	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool has_gnuplot(void)
+{
+	char said[64];
+	/* A missing script is -EIO, a missing program -ENOENT. */
+	const bool is_there = gnuplot_run("/tmp", "no-such-script.gp", "png", said, sizeof(said)) != -ENOENT;
+
+	if (!is_there)
+		print_message("skipped: gnuplot is not installed (apt-get install gnuplot-nox)\n");
+	return is_there;
+}
+
+static const struct results_point *point(const struct results *r, const char *label, const char *stage,
+					 const struct results_query *query)
+{
+	for (size_t s = 0; s < r->n_series; s++)
+		if (!strcmp(r->series[s].label, label))
+			return results_find(r, 0, s, results_stage_find(r, stage), query);
+	return NULL;
+}
+
+static void test_folding(void **state)
+{
+	struct results_query query = { .metric = "lifetime", .object = "value", .phase = "total", .stat = "p50" };
+	struct plot_dir p;
+	char dir[256];
+	char error[512];
+	const struct results_point *found;
+
+	(void)state;
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make(dir, synthetic_plain, 3, 2);
+	if (plot_dir_open(&p, dir, error, sizeof(error)))
+		fail_msg("%s", error);
+	assert_int_equal(p.results.n_series, 5);
+	assert_int_equal(p.results.n_settings, 2);
+	assert_int_equal(p.results.n_stages, 3);
+	assert_int_equal(p.results.n_failed_rows, 3);
+	assert_string_equal(p.results.series[0].label, "immediate");
+	assert_string_equal(p.results.series[4].label, "sweepgen:batch=64,gogc=50");
+	assert_string_equal(p.results.settings[1].label, "keys=16384");
+	/* Median of 0.97, 1 and 1.01 times. */
+	found = point(&p.results, "immediate", "1k", &query);
+	assert_non_null(found);
+	assert_true(fabs(found->value - 180) < 1e-9 && fabs(found->low - 180 * 0.97) < 1e-9 &&
+		    fabs(found->high - 180 * 1.01) < 1e-9);
+	assert_int_equal(found->n_reps, 3);
+	assert_false(results_is_bound(found));
+	found = point(&p.results, "leak", "max", &query);
+	assert_true(results_is_bound(found) && fabs(found->value - 5e9) < 1);
+	query.stat = "p999";
+	assert_int_equal(point(&p.results, "immediate", "1k", &query)->status, STATUS_WEAK);
+	query.phase = "grace";
+	assert_null(point(&p.results, "rcu", "1k", &query)); /* it failed in the first setting */
+	found = results_find(&p.results, 1, 2, results_stage_find(&p.results, "1k"), &query);
+	assert_string_equal(p.results.series[2].label, "rcu");
+	assert_false(results_has_value(found));
+	assert_string_equal(found->reason, "the library hides it");
+	assert_true(results_has_failed(&p.results, 0, 2));
+	assert_false(results_has_failed(&p.results, 1, 2));
+	assert_string_equal(results_main_object(&p.results, 0, "lifetime", "total"), "value");
+	plot_dir_close(&p);
+	remove_dir(dir);
+}
+
+static void check_image(const char *plots, const char *name, const char *suffix, const char *begins)
+{
+	char file[128];
+	size_t len;
+	char *text;
+
+	snprintf(file, sizeof(file), "%s.%s", name, suffix);
+	text = synthetic_read(plots, file, &len);
+	if (!text || len < 1000 || memcmp(text, begins, strlen(begins)))
+		fail_msg("%s/%s is missing, too short or of another format", plots, file);
+	free(text);
+}
+
+static const struct figure_info *info_of(const struct figure_set *set, const char *name)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!strcmp(set->list[i].name, name))
+			return &set->list[i];
+	fail_msg("no figure is named %s", name);
+	return NULL;
+}
+
+static void draw(struct plot_dir *p, const char *dir)
+{
+	char error[600];
+
+	if (plot_dir_open(p, dir, error, sizeof(error)) || plot_dir_draw(p, error, sizeof(error)))
+		fail_msg("%s", error);
+	for (size_t i = 0; i < p->set.n; i++) {
+		if (!p->set.list[i].is_drawn)
+			continue;
+		check_image(p->plots, p->set.list[i].name, "png", "\x89PNG\r\n");
+		check_image(p->plots, p->set.list[i].name, "svg", "<?xml");
+	}
+}
+
+static void test_all_figures(void **state)
+{
+	static const char *const names[] = {
+		"lifetime-percentiles-1", "lifetime-by-rate-1", "limbo-over-time-2", "phases-2",
+		"throughput-against-lifetime-1", "latency-percentiles-1", "counters-2", "heat-map",
+		"cost-by-size",
+	};
+	struct plot_dir p;
+	char dir[256];
+
+	(void)state;
+	if (!has_gnuplot())
+		skip();
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make(dir, synthetic_plain, 2, 2);
+	draw(&p, dir);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_true(info_of(&p.set, names[i])->is_drawn);
+	plot_dir_close(&p);
+	remove_dir(dir);
+}
+
+/* The block of a .dat file that begins with a comment, without the comment. */
+static char *block(const char *dat, const char *comment)
+{
+	const char *begin = strstr(dat, comment);
+	const char *end;
+
+	if (!begin)
+		fail_msg("no block '%s'", comment);
+	begin = strchr(begin, '\n') + 1;
+	end = strstr(begin, "\n\n");
+	return strndup(begin, (size_t)(end - begin));
+}
+
+static void test_bounds_are_apart(void **state)
+{
+	struct plot_dir p;
+	char dir[256];
+	char *dat;
+	char *rows;
+
+	(void)state;
+	if (!has_gnuplot())
+		skip();
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make(dir, synthetic_plain, 1, 1);
+	draw(&p, dir);
+	dat = synthetic_read(p.plots, "lifetime-percentiles.dat", NULL);
+	rows = block(dat, "1k ops/s offered: leak: measured");
+	assert_string_equal(rows, "NaN\tNaN\tNaN\tNaN");
+	free(rows);
+	rows = block(dat, "1k ops/s offered: leak: lower bounds");
+	assert_non_null(strstr(rows, "2\t5e+09"));
+	free(rows);
+	/* sweepgen is censored at P99.9 alone: the dashed line begins at its P99. */
+	rows = block(dat, "1k ops/s offered: sweepgen: lower bounds");
+	assert_true(!strncmp(rows, "100\t", 4));
+	assert_non_null(strstr(rows, "\n1000\t5e+09"));
+	free(rows);
+	rows = block(dat, "1k ops/s offered: sweepgen: measured");
+	assert_null(strstr(rows, "1000\t"));
+	free(rows);
+	free(dat);
+	assert_string_equal(info_of(&p.set, "cost-by-size")->reason,
+			    "needs cells of two sizes at least (option --keys)");
+	plot_dir_close(&p);
+	remove_dir(dir);
+}
+
+static void assert_not_pwned(const char *dir)
+{
+	static const char *const where[] = { ".", "/tmp" };
+	char path[512];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/pwned", where[i]);
+		assert_int_not_equal(access(path, F_OK), 0);
+	}
+	snprintf(path, sizeof(path), "%s/pwned", dir);
+	assert_int_not_equal(access(path, F_OK), 0);
+	snprintf(path, sizeof(path), "%s/plots/pwned", dir);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void test_hostile_names(void **state)
+{
+	struct plot_dir p;
+	char dir[256];
+	char *svg;
+
+	(void)state;
+	if (!has_gnuplot())
+		skip();
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make(dir, synthetic_hostile, 1, 1);
+	draw(&p, dir);
+	for (size_t i = 0; i < p.set.n; i++)
+		if (!p.set.list[i].is_drawn && strcmp(p.set.list[i].name, "cost-by-size"))
+			fail_msg("%s was skipped: %s", p.set.list[i].name, p.set.list[i].reason);
+	assert_not_pwned(dir);
+	svg = synthetic_read(p.plots, "phases.svg", NULL);
+	assert_null(strstr(svg, "<script>"));
+	assert_non_null(strstr(svg, "&lt;script>"));
+	assert_non_null(strstr(svg, "{/Symbol x}^2_3 @x &amp;{y} %s %n"));
+	free(svg);
+	plot_dir_close(&p);
+	remove_dir(dir);
+}
+
+static void test_missing(void **state)
+{
+	struct plot_dir p;
+	char dir[256];
+	char path[512];
+	char error[600];
+	FILE *out;
+
+	(void)state;
+	assert_int_equal(plot_dir_open(&p, "/no/such/dir", error, sizeof(error)), -ENOENT);
+	plot_dir_close(&p);
+	synthetic_dir(dir, sizeof(dir));
+	assert_int_not_equal(plot_dir_open(&p, dir, error, sizeof(error)), 0);
+	assert_non_null(strstr(error, "run.csv"));
+	plot_dir_close(&p);
+	snprintf(path, sizeof(path), "%s/run.csv", dir);
+	out = fopen(path, "w");
+	char header[1024];
+	report_csv_header(false, header, sizeof(header));
+	fprintf(out, "%s\n", header);
+	fclose(out);
+	assert_int_equal(plot_dir_open(&p, dir, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "no row"));
+	plot_dir_close(&p);
+	remove_dir(dir);
+}
+
+static void check_text(void (*write)(FILE *, const char *), const char *text, const char *expect)
+{
+	char *got = NULL;
+	size_t len;
+	FILE *out = open_memstream(&got, &len);
+
+	write(out, text);
+	fclose(out);
+	assert_string_equal(got, expect);
+	free(got);
+}
+
+static void test_escapes(void **state)
+{
+	(void)state;
+	check_text(text_write_html, "<a href=\"x\">&'\x01\xff", "&lt;a href=&quot;x&quot;&gt;&amp;&#39; \xef\xbf\xbd");
+	check_text(text_write_gnuplot, "it's\n`x` \xc3\xaf \xe6\x97\xa5 \xe2\x80\xae\xc0\x80", "'it\xe2\x80\x99s `x` \xc3\xaf ? ?" "?" "?'");
+	check_text(text_write_shell, "plain-1.0", "plain-1.0");
+	check_text(text_write_shell, "it's $(x)", "'it'\\''s $(x)'");
+	check_text(text_write_shell, "", "''");
+	check_text(text_write_csv, "a,\"b\"", "\"a,\"\"b\"\"\"");
+	check_text(text_write_token, "a b/c,d:e=1", "a_b_c_d:e=1");
+}
+
+static void test_axis(void **state)
+{
+	char buf[512];
+	struct figure_range range = { 1e3, 1e9 };
+
+	(void)state;
+	figure_log_axis(buf, sizeof(buf), "y", FIGURE_TIME_NS, &range);
+	assert_non_null(strstr(buf, "'1 us' 1000, '10 us' 10000, '100 us' 100000, '1 ms' 1000000"));
+	assert_non_null(strstr(buf, "'1 s' 1000000000)"));
+	range = (struct figure_range){ 5, 5 };
+	figure_log_axis(buf, sizeof(buf), "x", FIGURE_COUNT, &range);
+	assert_non_null(strstr(buf, "'5' 5"));
+	range = (struct figure_range){ 1024, 1 << 20 };
+	figure_log_axis(buf, sizeof(buf), "y", FIGURE_BYTES, &range);
+	assert_non_null(strstr(buf, "'1 KiB' 1024, '4 KiB' 4096"));
+	figure_shorten(buf, sizeof(buf), "0123456789", 5);
+	assert_string_equal(buf, "0123\xe2\x80\xa6");
+	figure_shorten(buf, sizeof(buf), "01234", 5);
+	assert_string_equal(buf, "01234");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_folding),		 cmocka_unit_test(test_all_figures),
+		cmocka_unit_test(test_bounds_are_apart), cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_missing),		 cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_axis),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
