@@ -56,6 +56,7 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 	m->r = r;
 	m->flags = reclaim_ops(r)->flags;
 	m->packing = heap_packing(reclaim_heap(r));
+	m->version_mask = link_version(m->packing, UINT64_MAX);
 	m->is_payload = config->mode == HMAP_PAYLOAD;
 	m->unlink_empty = config->unlink == HMAP_UNLINK_EMPTY;
 	store_relaxed(&m->stripe_seed, config->seed);
@@ -188,7 +189,7 @@ struct place {
 	struct bucket *before; /* predecessor of `bucket`; NULL when that is the head */
 };
 
-static void hmap_search(const struct hmap *m, struct bucket *head, uint64_t key, uint8_t top, struct place *p)
+static inline void hmap_search(const struct hmap *m, struct bucket *head, uint64_t key, uint8_t top, struct place *p)
 {
 	struct bucket *before = NULL;
 
@@ -228,7 +229,7 @@ static void hmap_search(const struct hmap *m, struct bucket *head, uint64_t key,
 
 /* Search the chain of `head` and lock it with the search's result still true.  `only_if_found`: an absent key
  * needs no lock.  False: start over. */
-static bool hmap_search_and_lock(struct hmap *m, struct bucket *head, uint64_t key, uint8_t top,
+static inline bool hmap_search_and_lock(struct hmap *m, struct bucket *head, uint64_t key, uint8_t top,
 				 struct table *table, bool only_if_found, struct place *p)
 {
 	p->head = head;
@@ -251,7 +252,7 @@ static bool hmap_search_and_lock(struct hmap *m, struct bucket *head, uint64_t k
 }
 
 /* The current descriptor, protected where the strategy wants that, and its stripe held where it wants that. */
-static struct table *hmap_enter_table(struct hmap *m, struct reclaim_thread *t, uint64_t key)
+static inline struct table *hmap_enter_table(struct hmap *m, struct reclaim_thread *t, uint64_t key)
 {
 	if (likely(!(m->flags & (READER_LOCKS | NEEDS_PROTECT))))
 		return load_acquire(&m->table); /* pairs with hmap_publish_table() */
@@ -263,7 +264,7 @@ static struct table *hmap_enter_table(struct hmap *m, struct reclaim_thread *t, 
 }
 
 /* As hmap_enter_table(), and advance a growth as every write does. */
-static struct table *hmap_enter_write(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *hash)
+static inline struct table *hmap_enter_write(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *hash)
 {
 	for (;;) {
 		struct table *table = hmap_enter_table(m, t, key);

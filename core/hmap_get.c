@@ -26,8 +26,7 @@ static inline enum search_result hmap_search_chain(const struct hmap *m, const s
 				continue;
 			v = load_acquire(&c->value);
 			/* Relaxed: ordered after the value by its acquire. */
-			if (unlikely(link_version(m->packing, load_relaxed(&head->link)) !=
-				     link_version(m->packing, seen)))
+			if (unlikely(!hmap_same_version(m, load_relaxed(&head->link), seen)))
 				return SEARCH_AGAIN;
 			if (m->is_payload && unlikely(!v))
 				return SEARCH_MISS; /* being deleted */
@@ -45,7 +44,7 @@ static inline enum search_result hmap_search_chain(const struct hmap *m, const s
 }
 
 /* The lookup proper, from a known descriptor and head on.  Section held. */
-static bool hmap_get_from(struct hmap *m, struct table *table, struct bucket *head, uint64_t hash, uint64_t key,
+static inline bool hmap_get_from(struct hmap *m, struct table *table, struct bucket *head, uint64_t hash, uint64_t key,
 			  uint64_t *value)
 {
 	for (;;) {
@@ -129,8 +128,7 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 				    (b != head && (load_seq_cst(&b->link) & LINK_TAG)))
 					return SEARCH_AGAIN;
 			}
-			if (link_version(m->packing, load_seq_cst(&head->link)) !=
-			    link_version(m->packing, seen))
+			if (!hmap_same_version(m, load_seq_cst(&head->link), seen))
 				return SEARCH_AGAIN;
 			*value = v;
 			return SEARCH_HIT;

@@ -102,6 +102,7 @@ struct hmap {
 	/* Read by every operation, written when the table changes. */
 	_Atomic(struct table *) table;
 	struct heap_packing packing;
+	uint64_t version_mask; /* the version's bits of a link word */
 	hmap_hash_fn *hash; /* NULL: the default, inlined */
 	struct reclaim *r;
 	uint32_t flags; /* of the strategy */
@@ -147,6 +148,12 @@ static inline uint64_t hmap_hash_inline(uint64_t key, uint64_t seed)
 static inline uint64_t hmap_hash_of(const struct hmap *m, uint64_t key, uint64_t seed)
 {
 	return likely(!m->hash) ? hmap_hash_inline(key, seed) : m->hash(key, seed);
+}
+
+/* Do two looks at a head's link word show the same version? */
+static inline bool hmap_same_version(const struct hmap *m, uint64_t a, uint64_t b)
+{
+	return !((a ^ b) & m->version_mask);
 }
 
 /* ---------------------------------------------------------------- locks */
