@@ -408,9 +408,8 @@ static void rows_checks(struct rows *rows)
 					    .better = "lower",
 					    .status = c->is_good ? "ok" : "weak",
 					    .reason = c->text});
-	rows_emit(rows, (struct report_row){.metric = "conservation_error",
+	rows_emit(rows, (struct report_row){.metric = "conservation_error_bytes",
 					    .stat = "max",
-					    .phase = "bytes",
 					    .value = (double)c->error_bytes,
 					    .unit = "bytes",
 					    .better = "lower",
