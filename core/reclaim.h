@@ -33,6 +33,7 @@
 
 struct reclaim;
 struct reclaim_thread;
+struct gc_log;
 
 /* ---------------------------------------------------------------- what a strategy is */
 
@@ -57,7 +58,8 @@ struct reclaim_option {
 	enum reclaim_option_type type;
 	const char *unit;    /* "percent", "objects", "ns"; "" for choices */
 	const char *deflt;   /* as the user would write it */
-	const char *choices; /* OPT_CHOICE: "header|side|span" */
+	const char *choices; /* OPT_CHOICE: "header|side|span"; numbers: a word that is taken too, e.g. "off",
+				and stored as UINT64_MAX; or NULL */
 	double min, max;     /* of numbers, inclusive */
 	size_t offset;	     /* where in the strategy's state: uint64_t, double (OPT_FRACTION), unsigned
 				(OPT_CHOICE: position; OPT_BOOL: 0 or 1) */
@@ -137,6 +139,9 @@ struct reclaim_ops {
 	void (*collect)(struct reclaim_thread *t);
 	/* Optional: bucket of an array was evacuated / link set, for collectors that keep side bits - see
 	 * heap_span.h; the map itself keeps overflow_bits. */
+	/* Optional: the log of collection cycles (strategies/gc/gc_log.h: moments of marking, flip and sweep of
+	 * each).  Valid until reclaim_destroy(). */
+	const struct gc_log *(*gc_log)(struct reclaim *r);
 	/* Optional, debug: print one line on who holds back memory (inspect --why). */
 	void (*explain)(struct reclaim *r, FILE *out);
 };

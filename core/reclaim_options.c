@@ -85,6 +85,10 @@ static int option_set(const struct reclaim_ops *ops, const struct reclaim_option
 		*(unsigned *)where = (unsigned)choice;
 		return 0;
 	}
+	if (o->choices && o->type != OPT_FRACTION && !strcmp(text, o->choices)) {
+		*(uint64_t *)where = UINT64_MAX;
+		return 0;
+	}
 	if (!option_number(o, text, &number)) {
 		snprintf(message, message_size, "%s:%s=%s: not a number with a known unit (%s%s)", ops->name,
 			 o->name, text, o->unit, o->type == OPT_TIME_NS ? "; ns, us, ms, s, m or h" : "");

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+/* gc_mark.c - jobs, scanning, shading; see gc_mark.h for why nothing is missed.
+ *
+ * bits=header.  A bucket is full: link word, tophash, eight cells, no bit to spare.  So the header's mark is
+ * realised as its cost: each bucket that is marked has its own line written by a read-modify-write that leaves
+ * the link word as it is, and the sweep reads the line of each overflow bucket.  What decides is the side bit;
+ * the extra cost of keeping that is some tenth of the line's.
+ *
+ * bits=span.  All objects of a span share bit 0 of its mark bits.  Then "marked" says nothing about a single
+ * object, so a bucket that is reached is always scanned, marked or not (a chain is walked once, it is a list).
+ * shadow=on also keeps a bit per object, in dead_bits[0], which marking strategies do not use: the sweep then
+ * counts what is kept only because a neighbour lives.
+ */
+#include "gc/gc_mark.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gc/gc.h"
+#include "hmap.h"
+#include "hmap_layout.h"
+
+enum {
+	GC_CHUNK_BUCKETS = 256, /* 36 KiB, some 20 us: below Go's oblet (128 KiB), and a multiple of 64 */
+	GC_PREFETCH_BUCKETS = 6,
+	GC_MAX_JOBS_FIRST = 64,
+};
+
+int gc_mark_init(struct gc *gc)
+{
+	struct gc_mark *mark = &gc->mark;
+	pthread_condattr_t attr;
+
+	mark->jobs = malloc(GC_MAX_JOBS_FIRST * sizeof(*mark->jobs));
+	if (!mark->jobs)
+		return -ENOMEM;
+	mark->max_jobs = GC_MAX_JOBS_FIRST;
+	mark->packing = heap_packing(gc->heap);
+	pthread_mutex_init(&mark->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&mark->progress, &attr);
+	pthread_condattr_destroy(&attr);
+	return 0;
+}
+
+void gc_mark_fini(struct gc *gc)
+{
+	struct gc_mark *mark = &gc->mark;
+
+	if (!mark->jobs)
+		return;
+	pthread_cond_destroy(&mark->progress);
+	pthread_mutex_destroy(&mark->lock);
+	free(mark->jobs);
+	mark->jobs = NULL;
+}
+
+static void gc_mark_reset(struct gc_thread *g)
+{
+	/* relaxed: the world is stopped */
+	store_relaxed(&g->marked_bytes, 0);
+	store_relaxed(&g->n_marked, 0);
+	store_relaxed(&g->n_buckets_marked, 0);
+	g->assist_bytes = 0;
+}
+
+void gc_mark_begin(struct gc *gc)
+{
+	struct gc_mark *mark = &gc->mark;
+
+	mark->n_jobs = mark->first_open = 0;
+	/* relaxed: the world is stopped */
+	store_relaxed(&mark->n_open, 0);
+	store_relaxed(&mark->n_buckets, 0);
+	store_relaxed(&mark->n_assists, 0);
+	store_relaxed(&mark->n_assist_waits, 0);
+	pthread_mutex_lock(&gc->world.lock); /* an offline thread may leave even now */
+	gc->past_marked_bytes = gc->past_n_marked = gc->past_n_buckets_marked = 0;
+	for (struct gc_member *m = gc->world.members; m; m = m->next)
+		gc_mark_reset((struct gc_thread *)m);
+	pthread_mutex_unlock(&gc->world.lock);
+}
+
+/* ---------------------------------------------------------------- marking one object */
+
+/* True when this call set it.  relaxed: the bits are read by the sweep, after STW 2; between markers they only
+ * save work. */
+static inline bool gc_mark_set(_Atomic(uint64_t) *bits, uint32_t i)
+{
+	const uint64_t bit = UINT64_C(1) << i % 64;
+
+	if (load_relaxed(&bits[i / 64]) & bit)
+		return false;
+	return !(or_relaxed(&bits[i / 64], bit) & bit);
+}
+
+/* Mark object i of the span and count it; true when it was white. */
+static inline bool gc_mark_object(const struct gc *gc, struct gc_thread *g, struct heap_span *s, uint32_t i)
+{
+	uint64_t bytes;
+
+	if (unlikely(gc->opt.bits == GC_BITS_SPAN)) {
+		if (gc->opt.shadow && gc_mark_set(s->dead_bits[0], i))
+			counter_add(&g->n_marked, 1);
+		if (!gc_mark_set(s->mark_bits, 0))
+			return false;
+		bytes = (uint64_t)s->n_pages * HEAP_PAGE_BYTES; /* all of it is kept */
+	} else {
+		if (!gc_mark_set(s->mark_bits, i))
+			return false;
+		bytes = s->is_large ? gc_span_charge_bytes(s) : s->elem_bytes;
+		counter_add(&g->n_marked, 1);
+	}
+	counter_add(&g->marked_bytes, bytes);
+	return true;
+}
+
+/* A word that may be a payload's address: any value at all (Go scans conservatively here too, cell by cell). */
+static inline void gc_mark_value(const struct gc *gc, struct gc_thread *g, uint64_t word)
+{
+	struct heap_span *s = heap_span_of(gc->heap, (const void *)word);
+	uint32_t i;
+
+	if (!s || s->class != OBJ_VALUE)
+		return;
+	i = heap_span_index(s, (const void *)word);
+	if (likely(i < s->n_elems))
+		gc_mark_object(gc, g, s, i);
+}
+
+/* ---------------------------------------------------------------- scanning */
+
+/* bits=header: dirty the bucket's line, change nothing.  Zero comes from memory, or the compiler would turn the
+ * read-modify-write into a fence. */
+static inline void gc_mark_header(struct bucket *b)
+{
+	static const volatile uint64_t zero = 0;
+
+	or_relaxed(&b->link, zero); /* relaxed: the value stays */
+}
+
+static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const struct bucket *b)
+{
+	/* relaxed: no payload's contents are read; a cell that changes meanwhile is shaded by its writer */
+	const uint64_t tophash = gc->opt.scan == GC_SCAN_FILLED ? load_relaxed(&b->tophash) : ~UINT64_C(0);
+
+	for (unsigned i = 0; i < 8; i++) {
+		const uint64_t word = load_relaxed(&b->cells[i].value);
+
+		if (word && tophash_at(tophash, i) >= MIN_TOPHASH)
+			gc_mark_value(gc, g, word);
+	}
+}
+
+/* Mark and scan the overflow objects behind a link.  Buckets inside an array are walked with it; here they are
+ * only passed over.  Bytes scanned. */
+static uint64_t gc_scan_chain(struct gc *gc, struct gc_thread *g, uint64_t link, bool has_payloads)
+{
+	struct bucket *b = link_pointer(gc->mark.packing, link);
+	uint64_t work_bytes = 0;
+
+	while (b) {
+		struct heap_span *s = heap_span_of(gc->heap, b);
+
+		if (s->class == OBJ_BUCKET) {
+			gc_mark_object(gc, g, s, heap_span_index(s, b));
+			if (gc->opt.bits == GC_BITS_HEADER)
+				gc_mark_header(b);
+			if (has_payloads)
+				gc_scan_cells(gc, g, b);
+			counter_add(&g->n_buckets_marked, 1);
+			work_bytes += has_payloads ? sizeof(*b) : sizeof(b->link);
+		}
+		/* acquire: pairs with hmap_link_overflow() */
+		b = link_pointer(gc->mark.packing, load_acquire(&b->link));
+	}
+	return work_bytes;
+}
+
+/* Buckets [from, to) of an array with payloads: every cell is looked at. */
+static uint64_t gc_scan_payloads(struct gc *gc, struct gc_thread *g, struct heap_span *s, uint64_t from,
+				 uint64_t to)
+{
+	struct bucket *array = (struct bucket *)s->base;
+	uint64_t work_bytes = (to - from) * sizeof(*array);
+
+	for (uint64_t i = from; i < to; i++) {
+		uint64_t link;
+
+		if (i + GC_PREFETCH_BUCKETS < s->n_buckets) {
+			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS]);
+			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS].cells[3]);
+			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS].cells[6]);
+		}
+		if (gc->opt.bits == GC_BITS_HEADER)
+			gc_mark_header(&array[i]);
+		gc_scan_cells(gc, g, &array[i]);
+		link = load_acquire(&array[i].link); /* pairs with hmap_link_overflow() */
+		if (link_pointer(gc->mark.packing, link))
+			work_bytes += gc_scan_chain(gc, g, link, true);
+	}
+	return work_bytes;
+}
+
+/* Buckets [from, to) of an array of plain values: only those that lead on are touched. */
+static uint64_t gc_scan_plain(struct gc *gc, struct gc_thread *g, struct heap_span *s, uint64_t from,
+			      uint64_t to)
+{
+	struct bucket *array = (struct bucket *)s->base;
+	uint64_t work_bytes = 0;
+
+	for (uint64_t w = from / 64; w * 64 < to; w++) {
+		/* acquire: pairs with hmap_note_overflow() */
+		uint64_t bits = load_acquire(&s->overflow_bits[w]);
+
+		work_bytes += sizeof(bits);
+		for (; bits; bits &= bits - 1) {
+			const uint64_t i = w * 64 + (uint64_t)__builtin_ctzll(bits);
+			const uint64_t ahead = bits & (bits - 1);
+
+			if (ahead)
+				__builtin_prefetch(&array[w * 64 + (uint64_t)__builtin_ctzll(ahead)]);
+			work_bytes += gc_scan_chain(gc, g, load_acquire(&array[i].link), false);
+		}
+	}
+	if (gc->opt.bits == GC_BITS_HEADER)
+		for (uint64_t i = from; i < to; i++)
+			gc_mark_header(&array[i]);
+	return work_bytes;
+}
+
+/* Whole words: chunks begin at multiples of 64. */
+static void gc_mark_bucket_bits(struct heap_span *s, uint64_t from, uint64_t to)
+{
+	for (uint64_t w = from / 64; w * 64 < to; w++) {
+		const uint64_t left = to - w * 64;
+
+		/* relaxed: coverage; nobody else marks these buckets */
+		store_relaxed(&s->bucket_marks[w], left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1);
+	}
+}
+
+static uint64_t gc_scan_chunk(struct gc *gc, struct gc_thread *g, const struct gc_mark_job *chunk)
+{
+	const uint64_t n = chunk->end - chunk->next;
+
+	if (gc->kind->has_buckets && gc->opt.bits == GC_BITS_SIDE)
+		gc_mark_bucket_bits(chunk->span, chunk->next, chunk->end);
+	counter_add(&g->n_buckets_marked, n);
+	if (chunk->has_payloads)
+		return gc_scan_payloads(gc, g, chunk->span, chunk->next, chunk->end);
+	return gc_scan_plain(gc, g, chunk->span, chunk->next, chunk->end);
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+/* Lock held. */
+static bool gc_mark_take(struct gc_mark *mark, struct gc_mark_job *chunk)
+{
+	while (mark->first_open < mark->n_jobs) {
+		struct gc_mark_job *job = &mark->jobs[mark->first_open];
+
+		if (job->next < job->end) {
+			*chunk = *job;
+			if (chunk->end - chunk->next > GC_CHUNK_BUCKETS)
+				chunk->end = chunk->next + GC_CHUNK_BUCKETS;
+			job->next = chunk->end;
+			return true;
+		}
+		mark->first_open++;
+	}
+	return false;
+}
+
+uint64_t gc_mark_chunk(struct gc *gc, struct gc_thread *g)
+{
+	struct gc_mark *mark = &gc->mark;
+	struct gc_mark_job chunk;
+	uint64_t work_bytes;
+	bool any;
+
+	if (load_relaxed(&mark->n_open) == 0) /* relaxed: a hint */
+		return 0;
+	pthread_mutex_lock(&mark->lock);
+	any = gc_mark_take(mark, &chunk);
+	pthread_mutex_unlock(&mark->lock);
+	if (!any)
+		return 0;
+	work_bytes = gc_scan_chunk(gc, g, &chunk);
+	add_relaxed(&gc->pacer.scan_work_bytes, (int64_t)work_bytes); /* relaxed: pacing */
+	/* release: pairs with gc_mark_is_done() */
+	sub_acq_rel(&mark->n_open, chunk.end - chunk.next);
+	return work_bytes ? work_bytes : 1;
+}
+
+bool gc_mark_is_done(const struct gc *gc)
+{
+	return load_acquire(&gc->mark.n_open) == 0; /* pairs with gc_mark_chunk() */
+}
+
+void gc_mark_notify(struct gc *gc)
+{
+	pthread_mutex_lock(&gc->mark.lock);
+	pthread_cond_broadcast(&gc->mark.progress);
+	pthread_mutex_unlock(&gc->mark.lock);
+}
+
+/* An array has just become grey. */
+static void gc_mark_add_job(struct gc *gc, struct gc_thread *g, struct heap_span *s, bool has_payloads)
+{
+	struct gc_mark *mark = &gc->mark;
+	struct gc_mark_job job = {.span = s, .end = s->n_buckets, .has_payloads = has_payloads};
+	bool is_queued = true;
+
+	add_relaxed(&mark->n_buckets, s->n_buckets); /* relaxed: coverage */
+	pthread_mutex_lock(&mark->lock);
+	if (mark->n_jobs == mark->max_jobs) {
+		struct gc_mark_job *more =
+			realloc(mark->jobs, 2 * mark->max_jobs * sizeof(*more));
+
+		is_queued = more != NULL;
+		if (more) {
+			mark->jobs = more;
+			mark->max_jobs *= 2;
+		}
+	}
+	if (is_queued) {
+		mark->jobs[mark->n_jobs++] = job;
+		add_relaxed(&mark->n_open, s->n_buckets); /* relaxed: under the lock */
+	}
+	pthread_mutex_unlock(&mark->lock);
+	/* No memory for the list: nothing may be forgotten, so do it here. */
+	if (!is_queued)
+		gc_scan_chunk(gc, g, &job);
+}
+
+void gc_mark_shade(struct gc *gc, struct gc_thread *g, void *object)
+{
+	struct heap_span *s = object ? heap_span_of(gc->heap, object) : NULL;
+	uint32_t i;
+	bool was_white;
+
+	if (!s)
+		return;
+	i = heap_span_index(s, object);
+	/* The new overflow bucket may be one of the array's own, preallocated: walked with the array. */
+	if (s->class == OBJ_ARRAY)
+		i = 0;
+	was_white = gc_mark_object(gc, g, s, i);
+	if (s->class == OBJ_ARRAY && was_white)
+		gc_mark_add_job(gc, g, s, true); /* its map is not known: look at the cells, they are checked */
+	else if (s->class == OBJ_BUCKET && (was_white || gc->opt.bits == GC_BITS_SPAN))
+		gc_scan_chain(gc, g, link_pack(gc->mark.packing, object), true);
+}
+
+void gc_mark_black(struct gc *gc, struct gc_thread *g, void *object)
+{
+	struct heap_span *s = heap_span_of(gc->heap, object);
+
+	gc_mark_object(gc, g, s, heap_span_index(s, object));
+}
+
+/* ---------------------------------------------------------------- roots */
+
+struct gc_root_visit {
+	struct gc *gc;
+	struct gc_thread *g;
+	bool has_payloads;
+};
+
+static bool gc_root_table(void *ctx, void *table)
+{
+	struct gc_root_visit *v = ctx;
+
+	gc_mark_shade(v->gc, v->g, table);
+	return true;
+}
+
+static bool gc_root_array(void *ctx, void *array, uint64_t n_buckets, bool is_old)
+{
+	struct gc_root_visit *v = ctx;
+	struct heap_span *s = heap_span_of(v->gc->heap, array);
+
+	(void)n_buckets;
+	(void)is_old;
+	if (gc_mark_object(v->gc, v->g, s, 0))
+		gc_mark_add_job(v->gc, v->g, s, v->has_payloads);
+	return false;
+}
+
+static void gc_root_other(void *ctx, void *object)
+{
+	struct gc_root_visit *v = ctx;
+
+	gc_mark_shade(v->gc, v->g, object);
+}
+
+static void gc_mark_root(void *ctx, struct reclaim_root *root)
+{
+	struct gc_root_visit *v = ctx;
+	struct hmap *m = hmap_from_root(root);
+	const struct hmap_visitor visitor = {.ctx = v, .table = gc_root_table, .array = gc_root_array};
+
+	if (!m) {
+		root->trace(root, v->g->t, gc_root_other, v);
+		return;
+	}
+	v->has_payloads = hmap_config(m)->mode == HMAP_PAYLOAD;
+	hmap_trace(m, v->g->t, &visitor);
+}
+
+void gc_mark_roots(struct gc *gc, struct gc_thread *g)
+{
+	struct gc_root_visit v = {.gc = gc, .g = g};
+
+	reclaim_for_each_root(gc->r, gc_mark_root, &v);
+}
+
+/* ---------------------------------------------------------------- the sweep's side */
+
+bool gc_mark_is_marked(const struct gc *gc, const struct heap_span *s, uint32_t i)
+{
+	if (gc->opt.bits == GC_BITS_SPAN)
+		i = 0;
+	return load_relaxed(&s->mark_bits[i / 64]) >> i % 64 & 1; /* relaxed: quiet, or a hint */
+}
+
+static uint64_t gc_mark_objects(const struct heap_span *s, uint32_t w)
+{
+	const uint64_t pad = w == s->n_words - 1 && s->n_elems % 64 ? ~UINT64_C(0) << s->n_elems % 64 : 0;
+
+	/* acquire: pairs with the claim in the heap; an unswept span is nobody's current one */
+	return load_acquire(&s->alloc_bits[w]) & ~pad;
+}
+
+/* bits=header: the line of each object would be read. */
+static void gc_sweep_headers(const struct heap_span *s, uint64_t objects, uint32_t w)
+{
+	for (; objects; objects &= objects - 1) {
+		const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(objects);
+		const struct bucket *b = heap_span_object(s, i);
+
+		(void)load_relaxed(&b->link); /* relaxed: only the access counts */
+	}
+}
+
+bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead)
+{
+	/* relaxed, all: STW 2 has ordered the marks before this, and the span's sweep is ours */
+	const bool keeps_all = gc->opt.bits == GC_BITS_SPAN && load_relaxed(&s->mark_bits[0]) != 0;
+	uint64_t any = 0, n_false = 0;
+
+	for (uint32_t w = 0; w < s->n_words; w++) {
+		const uint64_t objects = gc_mark_objects(s, w);
+
+		dead[w] = keeps_all ? 0 : objects & ~load_relaxed(&s->mark_bits[w]);
+		any |= dead[w];
+		store_relaxed(&s->mark_bits[w], 0);
+		if (gc->opt.bits == GC_BITS_HEADER && s->class == OBJ_BUCKET)
+			gc_sweep_headers(s, objects, w);
+		if (gc->opt.bits == GC_BITS_SPAN && gc->opt.shadow) {
+			if (keeps_all)
+				n_false += (uint64_t)__builtin_popcountll(
+					objects & ~load_relaxed(&s->dead_bits[0][w]));
+			store_relaxed(&s->dead_bits[0][w], 0);
+		}
+	}
+	for (uint32_t w = 0; w * 64 < s->n_buckets; w++)
+		store_relaxed(&s->bucket_marks[w], 0);
+	if (n_false)
+		add_relaxed(&gc->sweep.false_bytes, n_false * gc_span_charge_bytes(s));
+	return any != 0;
+}
+
+/* ---------------------------------------------------------------- assists */
+
+/* gcAssistAlloc: take what the background has earned; what is left to do. */
+static int64_t gc_assist_steal(struct gc *gc, struct gc_thread *g, int64_t work_bytes, int64_t debt_bytes)
+{
+	const double bytes_per_work = gc_pacer_bytes_per_work(&gc->pacer);
+	const int64_t credit = load_relaxed(&gc->pacer.credit_bytes); /* relaxed: racy as in Go */
+	int64_t stolen = work_bytes;
+
+	if (credit <= 0)
+		return work_bytes;
+	if (credit < work_bytes) {
+		stolen = credit;
+		g->assist_bytes += 1 + (int64_t)(bytes_per_work * (double)stolen);
+	} else {
+		g->assist_bytes += debt_bytes;
+	}
+	sub_relaxed(&gc->pacer.credit_bytes, stolen);
+	return work_bytes - stolen;
+}
+
+static void gc_assist_work(struct gc *gc, struct gc_thread *g, int64_t work_bytes)
+{
+	const uint64_t begin = clock_ticks(gc->clock);
+	int64_t done = 0;
+
+	while (done < work_bytes) {
+		const uint64_t n = gc_mark_chunk(gc, g);
+
+		if (n == 0)
+			break;
+		done += (int64_t)n;
+	}
+	if (!done)
+		return;
+	g->assist_bytes += 1 + (int64_t)(gc_pacer_bytes_per_work(&gc->pacer) * (double)done);
+	/* relaxed: pacing and statistics */
+	add_relaxed(&gc->pacer.assist_ns,
+		    (int64_t)clock_delta_ns(gc->clock, begin, clock_ticks(gc->clock)));
+	add_relaxed(&gc->mark.n_assists, 1);
+}
+
+/* gcParkAssist: nothing to take, others are at it.  Wait for credit, offline; no longer than there is work, or a
+ * thread that holds up STW 2 would hold up every allocating thread too (Go lets them wait). */
+static void gc_assist_wait(struct gc *gc, struct gc_thread *g)
+{
+	add_relaxed(&gc->mark.n_assist_waits, 1); /* relaxed: statistics */
+	gc_world_offline(&gc->world, &g->member);
+	pthread_mutex_lock(&gc->mark.lock);
+	while (!gc_mark_is_done(gc) && load_relaxed(&gc->pacer.credit_bytes) <= 0 &&
+	       gc->mark.first_open == gc->mark.n_jobs)
+		pthread_cond_wait(&gc->mark.progress, &gc->mark.lock);
+	pthread_mutex_unlock(&gc->mark.lock);
+	gc_world_online(&gc->world, &g->member);
+}
+
+void gc_mark_assist(struct gc *gc, struct gc_thread *g)
+{
+	if (!gc->opt.assist || gc->opt.mark_window_ns)
+		return;
+	while (g->assist_bytes < 0 && (gc_world_flags(&gc->world) & GC_FLAG_MARKING)) {
+		int64_t debt = -g->assist_bytes;
+		int64_t work = (int64_t)(gc_pacer_work_per_byte(&gc->pacer) * (double)debt);
+
+		if (work < GC_PACER_OVER_ASSIST_BYTES) {
+			work = GC_PACER_OVER_ASSIST_BYTES;
+			debt = (int64_t)(gc_pacer_bytes_per_work(&gc->pacer) * (double)work);
+		}
+		work = gc_assist_steal(gc, g, work, debt);
+		if (work > 0)
+			gc_assist_work(gc, g, work);
+		if (g->assist_bytes >= 0)
+			return;
+		if (gc_mark_is_done(gc)) {
+			g->assist_bytes = 0; /* marking is over but for the name */
+			return;
+		}
+		gc_assist_wait(gc, g);
+	}
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+/* gc_sweep.c - span states and the lazy sweep; see gc_sweep.h. */
+#include "gc/gc_sweep.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gc/gc.h"
+
+const char *const gc_span_state_names[GC_N_SPAN_STATES] = {"sg-2", "sg-1", "sg", "sg+1", "sg+3"};
+
+static void __attribute__((noreturn, cold)) gc_span_die(const struct gc *gc, const struct heap_span *s,
+							uint32_t found, const char *where)
+{
+	fprintf(stderr, "gc: %s: span %u of %s at %p is in state %u, the generation is %u\n", where, s->index,
+		obj_class_names[s->class], (void *)s->base, found, load_relaxed(&gc->sweep.sweepgen));
+	abort();
+}
+
+unsigned gc_span_state(const struct gc *gc, uint32_t span_sweepgen)
+{
+	/* relaxed: the caller owns the span or the world stands still */
+	const uint32_t sg = load_relaxed(&gc->sweep.sweepgen);
+
+	switch (span_sweepgen - sg) {
+	case (uint32_t)-2:
+		return GC_SPAN_NEEDS;
+	case (uint32_t)-1:
+		return GC_SPAN_SWEEPING;
+	case 0:
+		return GC_SPAN_SWEPT;
+	case 1:
+		return GC_SPAN_STALE;
+	case 3:
+		return GC_SPAN_CACHED;
+	default:
+		fprintf(stderr, "gc: %u is no state of a span in generation %u\n", span_sweepgen, sg);
+		abort();
+	}
+}
+
+void gc_sweep_init(struct gc *gc)
+{
+	/* relaxed: no thread yet.  Go begins at 0; 2 keeps sg-2 from wrapping. */
+	store_relaxed(&gc->sweep.sweepgen, 2);
+	store_relaxed(&gc->sweep.is_final, true);
+	store_relaxed(&gc->sweep.is_drained, true);
+}
+
+/* ---------------------------------------------------------------- times in each state */
+
+static void gc_span_stay(struct gc *gc, unsigned state, uint64_t from, uint64_t to)
+{
+	/* relaxed: statistics */
+	if (to > from)
+		add_relaxed(&gc->sweep.state_ticks[state], to - from);
+	add_relaxed(&gc->sweep.n_stays[state], 1);
+}
+
+/* Leave `state` now; `before` is the state until the flip, when the flip lies in between. */
+static void gc_span_note(struct gc *gc, struct heap_span *s, unsigned state, unsigned before, uint64_t now)
+{
+	const uint64_t since = load_relaxed(&s->state_since_ticks); /* the owner's, as the state */
+	const uint64_t flip = load_relaxed(&gc->sweep.safe_ticks); /* relaxed: statistics */
+
+	if (state != before) {
+		gc_span_stay(gc, before, since, flip);
+		gc_span_stay(gc, state, flip, now);
+	} else {
+		gc_span_stay(gc, state, since, now);
+	}
+	store_relaxed(&s->state_since_ticks, now);
+}
+
+/* ---------------------------------------------------------------- one span */
+
+/* Bits of word w that are no objects: beyond n_elems. */
+static uint64_t gc_span_pad(const struct heap_span *s, uint32_t w)
+{
+	return w == s->n_words - 1 && s->n_elems % 64 ? ~UINT64_C(0) << s->n_elems % 64 : 0;
+}
+
+static uint64_t gc_span_n_allocated(const struct heap_span *s)
+{
+	uint64_t n = 0;
+
+	for (uint32_t w = 0; w < s->n_words; w++) /* relaxed: a count for the pacer */
+		n += (uint64_t)__builtin_popcountll(load_relaxed(&s->alloc_bits[w]) & ~gc_span_pad(s, w));
+	return n;
+}
+
+/* sweepgen: what was retired before the flip.  The half that retire does not write now. */
+static bool gc_sweep_dead(struct gc *gc, struct heap_span *s, uint64_t *dead)
+{
+	/* relaxed: changes only when no sweep is on */
+	_Atomic(uint64_t) *half = s->dead_bits[~load_relaxed(&gc->generation) & 1];
+	uint64_t any = 0;
+
+	for (uint32_t w = 0; w < s->n_words; w++) {
+		/* relaxed: the flip's handshake has ordered the setting of these bits before this */
+		dead[w] = load_relaxed(&half[w]);
+		if (dead[w])
+			store_relaxed(&half[w], 0);
+		any |= dead[w];
+	}
+	return any != 0;
+}
+
+/* Account for every object of `dead`; the span's sweep is ours. */
+static uint64_t gc_sweep_account(struct gc *gc, struct gc_thread *g, struct heap_span *s, const uint64_t *dead,
+				 uint64_t now_ticks)
+{
+	const uint64_t safe_ticks = load_relaxed(&gc->sweep.safe_ticks); /* relaxed: stands while we sweep */
+	uint64_t n = 0;
+
+	for (uint32_t w = 0; w < s->n_words; w++)
+		for (uint64_t bits = dead[w]; bits; bits &= bits - 1) {
+			const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			reclaim_account_free(g->t, heap_span_object(s, i), s->class, s->object_bytes,
+					     s->stamps ? &s->stamps[i] : NULL, safe_ticks, now_ticks);
+			n++;
+		}
+	return n;
+}
+
+/* The state is sg-1, and we made it so.  How many objects were freed; the span may be gone then. */
+static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_span *s, enum gc_swept_by by,
+			  uint64_t now_ticks)
+{
+	uint64_t dead[GC_SWEEP_MAX_WORDS], n;
+	const uint64_t charge_bytes = gc_span_charge_bytes(s);
+	const uint32_t n_pages = s->n_pages;
+	uint32_t expected = load_relaxed(&gc->sweep.sweepgen) - 1; /* relaxed: does not change while we sweep */
+	bool any;
+
+	if (s->n_words > GC_SWEEP_MAX_WORDS)
+		gc_span_die(gc, s, s->n_words, "more words of bits than a span can have");
+	any = gc->kind->marks ? gc_mark_dead(gc, s, dead) : gc_sweep_dead(gc, s, dead);
+	n = any ? gc_sweep_account(gc, g, s, dead, now_ticks) : 0;
+	gc_span_note(gc, s, GC_SPAN_SWEEPING, GC_SPAN_SWEEPING, now_ticks);
+	/* Swept before its objects are handed out: whoever allocates one must find the span usable.  release:
+	 * pairs with gc_sweep_cached(), which must see the mark bits cleared. */
+	if (!cas_acq_rel(&s->sweepgen, &expected, expected + 1))
+		gc_span_die(gc, s, expected, "swept by two");
+	/* From here on an empty span may be anybody's, except while objects of ours keep it. */
+	if (any)
+		heap_span_free_bits(g->t->cache, s, dead);
+	counter_add(&g->n_freed, n);
+	/* relaxed, all: statistics and pacing */
+	add_relaxed(&gc->sweep.n_freed, n);
+	add_relaxed(&gc->sweep.freed_bytes, n * charge_bytes);
+	add_relaxed(&gc->sweep.n_spans[by], 1);
+	add_relaxed(&gc->sweep.pages_swept, n_pages);
+	return n;
+}
+
+static uint32_t gc_span_class(unsigned class, unsigned size_class)
+{
+	return class << 8 | size_class;
+}
+
+/* Become the sweeper of a span that needs it. */
+static bool gc_sweep_try(struct gc *gc, struct heap_span *s, uint64_t now_ticks)
+{
+	uint32_t expected = load_relaxed(&gc->sweep.sweepgen) - 2; /* relaxed: see gc_sweep_one() */
+
+	if (load_relaxed(&s->sweepgen) != expected) /* relaxed: the CAS decides */
+		return false;
+	/* acquire: pairs with gc_sweep_uncached() and gc_sweep_created() */
+	if (!cas_acq_rel(&s->sweepgen, &expected, expected + 1))
+		return false;
+	gc_span_note(gc, s, GC_SPAN_NEEDS, GC_SPAN_SWEPT, now_ticks);
+	return true;
+}
+
+/* ---------------------------------------------------------------- sweepers */
+
+static struct heap_span *gc_sweep_next(struct gc *gc, uint64_t now_ticks)
+{
+	struct gc_sweep *sweep = &gc->sweep;
+	/* Before the cursor: if the cursor was set back since, this was false.  acquire: pairs with
+	 * gc_sweep_set_final() */
+	const bool is_final = load_acquire(&sweep->is_final);
+
+	/* acquire: pairs with gc_sweep_flip(), for n_end; relaxed is enough for who gets which index */
+	while (load_acquire(&sweep->cursor) < sweep->n_end) {
+		const uint32_t i = add_relaxed(&sweep->cursor, 1);
+		struct heap_span *s = i < sweep->n_end ? heap_span_at(gc->heap, i) : NULL;
+
+		if (s && gc_sweep_try(gc, s, now_ticks))
+			return s;
+	}
+	if (is_final)
+		store_release(&sweep->is_drained, true); /* pairs with gc_sweep_is_done() */
+	return NULL;
+}
+
+/* Sweep the next span.  False: there is none now.  *freed_class: its list when objects of it were freed. */
+static bool gc_sweep_any(struct gc *gc, struct gc_thread *g, enum gc_swept_by by, uint64_t now_ticks,
+			 uint32_t *freed_class)
+{
+	struct heap_span *s;
+
+	/* acquire: pairs with gc_sweep_flip(): a sweeper that sees the new cursor sees the new generation */
+	if (load_acquire(&gc->sweep.is_drained))
+		return false;
+	/* Announce, then look again: the flip checks in the other order (is_drained is set, then n_active is
+	 * read), so it cannot advance the generation under a sweeper.  seq_cst: store, then load. */
+	add_seq_cst(&gc->sweep.n_active, 1);
+	s = load_seq_cst(&gc->sweep.is_drained) ? NULL : gc_sweep_next(gc, now_ticks);
+	if (s) {
+		const uint32_t class = gc_span_class(s->class, s->size_class);
+
+		if (gc_sweep_span(gc, g, s, by, now_ticks))
+			*freed_class = class;
+	}
+	sub_acq_rel(&gc->sweep.n_active, 1); /* release: pairs with gc_sweep_is_done() */
+	return s != NULL;
+}
+
+bool gc_sweep_one(struct gc *gc, struct gc_thread *g, enum gc_swept_by by, uint64_t now_ticks)
+{
+	uint32_t ignored;
+
+	return gc_sweep_any(gc, g, by, now_ticks, &ignored);
+}
+
+bool gc_sweep_is_done(const struct gc *gc)
+{
+	/* acquire, both: what the sweepers did; seq_cst: see gc_sweep_one() */
+	return load_seq_cst(&gc->sweep.is_drained) && load_seq_cst(&gc->sweep.n_active) == 0;
+}
+
+/* One step: up to `batch` spans between two snapshots, one clock read. */
+static bool gc_sweep_step(struct gc *gc, struct gc_thread *g, enum gc_swept_by by)
+{
+	const uint64_t now = clock_ticks(gc->clock);
+	bool any = true;
+
+	reclaim_work_begin(gc->r);
+	for (uint64_t i = 0; i < gc->opt.batch_spans && any; i++)
+		any = gc_sweep_one(gc, g, by, now);
+	reclaim_work_end(gc->r);
+	gc->cycle.sweep_ns += clock_delta_ns(gc->clock, now, clock_ticks(gc->clock));
+	return any;
+}
+
+void gc_sweep_background(struct gc *gc, struct gc_thread *g)
+{
+	enum gc_swept_by by = GC_SWEPT_BACKGROUND;
+
+	while (gc_sweep_step(gc, g, by)) {
+		sched_yield();
+		/* The next cycle waits already: what is left is its leftovers.  relaxed: statistics */
+		if (load_relaxed(&gc->is_heap_wanted))
+			by = GC_SWEPT_LEFTOVER;
+	}
+}
+
+void gc_sweep_finish(struct gc *gc, struct gc_thread *g)
+{
+	while (!gc_sweep_is_done(gc))
+		if (!gc_sweep_step(gc, g, GC_SWEPT_LEFTOVER))
+			sched_yield(); /* an allocator is in the middle of its span */
+}
+
+void gc_sweep_flip(struct gc *gc, uint64_t now_ticks)
+{
+	struct gc_sweep *sweep = &gc->sweep;
+
+	if (!gc_sweep_is_done(gc)) {
+		fprintf(stderr, "gc: flip before the last sweep is done\n");
+		abort();
+	}
+	store_relaxed(&sweep->safe_ticks, now_ticks); /* relaxed: published by the following */
+	sweep->n_end = heap_n_spans(gc->heap);
+	for (int by = 0; by < GC_N_SWEPT_BY; by++)
+		store_relaxed(&sweep->n_spans[by], 0); /* relaxed: statistics */
+	store_relaxed(&sweep->n_freed, 0);
+	store_relaxed(&sweep->freed_bytes, 0);
+	store_relaxed(&sweep->false_bytes, 0);
+	store_relaxed(&sweep->pages_swept, 0);
+	store_relaxed(&sweep->is_final, false); /* relaxed: published by the following */
+	/* release part: pairs with gc_sweep_flush() and the hooks; seq_cst: gc_sweep_released() */
+	store_seq_cst(&sweep->sweepgen, load_relaxed(&sweep->sweepgen) + 2);
+	store_release(&sweep->cursor, 0);	  /* pairs with gc_sweep_next() */
+	store_release(&sweep->is_drained, false); /* pairs with gc_sweep_one() */
+}
+
+void gc_sweep_set_final(struct gc *gc)
+{
+	store_release(&gc->sweep.cursor, 0); /* spans that were cached are passed again */
+	store_release(&gc->sweep.is_final, true); /* pairs with gc_sweep_next() */
+}
+
+/* ---------------------------------------------------------------- allocators */
+
+static void gc_find_cache(void *ctx, struct gc_member *m)
+{
+	struct gc_thread *g = (struct gc_thread *)m;
+	struct gc_thread **found = ctx;
+
+	/* *found carries the cache in and the thread out. */
+	if (g->t && (void *)g->t->cache == (void *)*found)
+		*found = g;
+}
+
+/* The thread a cache belongs to, which is the calling one.  NULL: not registered (yet). */
+static struct gc_thread *gc_thread_of_cache(struct gc *gc, struct heap_cache *c)
+{
+	struct gc_thread *found = (struct gc_thread *)(void *)c;
+
+	gc_world_for_each(&gc->world, gc_find_cache, &found);
+	return (void *)found == (void *)c ? NULL : found;
+}
+
+static double gc_sweep_pages_per_byte(const struct gc *gc)
+{
+	const uint64_t bits = load_relaxed(&gc->sweep.pages_per_byte); /* relaxed: pacing only */
+	double value;
+
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static void gc_sweep_set_pages_per_byte(struct gc *gc, double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	store_relaxed(&gc->sweep.pages_per_byte, bits); /* relaxed: pacing only */
+}
+
+void gc_sweep_pace(struct gc *gc)
+{
+	struct gc_sweep *sweep = &gc->sweep;
+	const uint64_t live = load_relaxed(&gc->pacer.live_bytes); /* relaxed, all: pacing only */
+	const uint64_t swept = load_relaxed(&sweep->pages_swept);
+
+	gc_sweep_set_pages_per_byte(
+		gc, gc_pacer_sweep_pages_per_byte(load_relaxed(&gc->pacer.trigger_bytes), live,
+						  load_relaxed(&sweep->pages_in_use), swept));
+	store_relaxed(&sweep->live_basis_bytes, live);
+	store_relaxed(&sweep->pages_basis, swept);
+}
+
+/* deductSweepCredit: sweep until the pages swept keep up with the bytes allocated. */
+void gc_sweep_want_span(void *ctx, struct heap_cache *c, size_t bytes)
+{
+	struct gc *gc = ctx;
+	struct gc_sweep *sweep = &gc->sweep;
+	const double pages_per_byte = gc_sweep_pages_per_byte(gc);
+	uint64_t live, basis, target;
+	struct gc_thread *g = NULL;
+	uint64_t now = 0;
+
+	if (pages_per_byte == 0 || load_relaxed(&sweep->is_drained))
+		return;
+	live = load_relaxed(&gc->pacer.live_bytes);
+	basis = load_relaxed(&sweep->live_basis_bytes);
+	target = (uint64_t)(pages_per_byte * (double)(bytes + (live > basis ? live - basis : 0)));
+	while (target > load_relaxed(&sweep->pages_swept) - load_relaxed(&sweep->pages_basis)) {
+		if (!g) {
+			g = gc_thread_of_cache(gc, c);
+			now = clock_ticks(gc->clock);
+		}
+		if (!g || !gc_sweep_one(gc, g, GC_SWEPT_ALLOCATOR, now))
+			return;
+	}
+}
+
+/* The set of a class is empty: before fresh pages are taken, sweep spans until one of this class has room, up to
+ * 100 of them (mcentral.cacheSpan tries only spans of the class; here any span that needs sweeping is taken in
+ * turn, which is work that has to be done anyway).  True: look into the set again. */
+bool gc_sweep_grow(void *ctx, struct heap_cache *c, unsigned class, unsigned size_class)
+{
+	struct gc *gc = ctx;
+	const uint32_t wanted = gc_span_class(class, size_class);
+	struct gc_thread *g;
+	uint64_t now;
+
+	if (load_acquire(&gc->sweep.is_drained)) /* as in gc_sweep_any() */
+		return false;
+	g = gc_thread_of_cache(gc, c);
+	if (!g)
+		return false;
+	now = clock_ticks(gc->clock);
+	for (unsigned i = 0; i < GC_SWEEP_N_TRIES; i++) {
+		uint32_t freed = UINT32_MAX;
+
+		if (!gc_sweep_any(gc, g, GC_SWEPT_ALLOCATOR, now, &freed))
+			return false;
+		if (freed == wanted)
+			return true;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------- caches */
+
+/* Sweep a span that the calling thread has just cached, unless another has begun to. */
+static void gc_sweep_own(struct gc *gc, struct heap_span *s, uint64_t now_ticks)
+{
+	struct gc_thread *g;
+
+	add_seq_cst(&gc->sweep.n_active, 1); /* as in gc_sweep_any() */
+	/* relaxed: the cache is the caller's own */
+	g = gc_thread_of_cache(gc, load_relaxed(&s->owner));
+	if (g && gc_sweep_try(gc, s, now_ticks))
+		gc_sweep_span(gc, g, s, GC_SWEPT_ALLOCATOR, now_ticks);
+	sub_acq_rel(&gc->sweep.n_active, 1);
+}
+
+/* A cache takes a span: if it needs sweeping, sweep it before the first allocation; if somebody is at it, wait
+ * for the few hundred ns that takes. */
+void gc_sweep_cached(void *ctx, struct heap_span *s)
+{
+	struct gc *gc = ctx;
+	const uint64_t now = clock_ticks(gc->clock);
+	uint32_t sg, state;
+
+	for (;;) {
+		/* acquire, both: pair with gc_sweep_flip() and gc_sweep_span() */
+		sg = load_acquire(&gc->sweep.sweepgen);
+		state = load_acquire(&s->sweepgen);
+		/* A compare-and-swap because of flip=ragged: the generation may grow right here, and then
+		 * this is a span cached before the sweep (sg+1), or a sweeper is at it. */
+		if (state == sg && cas_acq_rel(&s->sweepgen, &state, sg + 3))
+			break;
+		if (state == sg - 2)
+			gc_sweep_own(gc, s, now);
+		else if (state == sg - 1)
+			cpu_relax();
+		else if (sg == load_acquire(&gc->sweep.sweepgen) && state != sg)
+			gc_span_die(gc, s, state, "cached");
+	}
+	gc_span_note(gc, s, GC_SPAN_SWEPT, GC_SPAN_SWEPT, now);
+	/* All free slots count as live from now on (mcache.refill).  relaxed: pacing */
+	add_relaxed(&gc->pacer.live_bytes,
+		    (uint64_t)s->n_pages * HEAP_PAGE_BYTES - gc_span_n_allocated(s) * s->elem_bytes);
+	gc_cycle_check(gc);
+}
+
+void gc_sweep_uncached(void *ctx, struct heap_span *s)
+{
+	struct gc *gc = ctx;
+	const uint64_t now = clock_ticks(gc->clock);
+	/* relaxed: the thread is in no safepoint, or it is parked there: the generation stands */
+	const uint32_t sg = load_relaxed(&gc->sweep.sweepgen), state = load_acquire(&s->sweepgen);
+
+	if (state == sg + 1) {
+		/* Cached before this sweep began: it needs sweeping.  The live bytes were counted anew at the
+		 * flip. */
+		gc_span_note(gc, s, GC_SPAN_STALE, GC_SPAN_CACHED, now);
+		store_release(&s->sweepgen, sg - 2); /* pairs with gc_sweep_try() */
+		return;
+	}
+	if (state != sg + 3)
+		gc_span_die(gc, s, state, "uncached");
+	gc_span_note(gc, s, GC_SPAN_CACHED, GC_SPAN_CACHED, now);
+	/* What was counted in advance and not used (mcache.releaseAll). */
+	sub_relaxed(&gc->pacer.live_bytes, (s->n_elems - gc_span_n_allocated(s)) * s->elem_bytes);
+	store_release(&s->sweepgen, sg); /* pairs with gc_sweep_cached() */
+}
+
+void gc_sweep_flush(struct gc *gc, struct gc_thread *g)
+{
+	/* acquire: pairs with gc_sweep_flip() */
+	const uint32_t sg = load_acquire(&gc->sweep.sweepgen);
+
+	if (load_relaxed(&g->flush_gen) == sg) /* relaxed: its own, or the collector's while held */
+		return;
+	heap_cache_flush(g->t->cache);
+	store_release(&g->flush_gen, sg); /* statistics of who has; the ragged barrier is the order */
+}
+
+/* ---------------------------------------------------------------- spans come and go */
+
+void gc_sweep_created(void *ctx, struct heap_span *s)
+{
+	struct gc *gc = ctx;
+
+	/* relaxed: published by the heap with the span */
+	store_relaxed(&s->state_since_ticks, clock_ticks(gc->clock));
+	store_relaxed(&s->sweepgen, load_acquire(&gc->sweep.sweepgen)); /* acquire: gc_sweep_flip() */
+	add_relaxed(&gc->sweep.pages_in_use, s->n_pages);		 /* relaxed: pacing */
+	if (s->is_large) {
+		add_relaxed(&gc->pacer.live_bytes, gc_span_charge_bytes(s)); /* mcache.allocLarge */
+		gc_cycle_check(gc);
+	}
+}
+
+/* The span is empty and the caller's.  Nothing of it can be unswept and dead: dead objects are allocated. */
+void gc_sweep_released(void *ctx, struct heap_span *s)
+{
+	struct gc *gc = ctx;
+	uint32_t sg, state;
+
+	/* flip=ragged: a sweeper may have looked this span up before it left the table (a large object that nobody
+	 * had seen is taken back).  Claim it as swept, or wait until the sweeper has.  seq_cst: after the span
+	 * left the table, before a later generation. */
+	do {
+		sg = load_seq_cst(&gc->sweep.sweepgen);
+		state = load_seq_cst(&s->sweepgen);
+	} while (state == sg - 1 || (state == sg - 2 && !cas_seq_cst(&s->sweepgen, &state, sg)));
+	sub_relaxed(&gc->sweep.pages_in_use, s->n_pages); /* relaxed: pacing */
+}
