@@ -2,19 +2,20 @@
 /* record-malloc.c - preloaded into a program, writes its allocator calls as a malloc CSV trace
  * (op,key,size,timestamp_ns; harness/load/trace.h).  scripts/record-malloc runs it.
  *
- * Exact order.  One lock covers a row's time stamp and its place in the file.  The row of a free is written
- * before the block is given back, that of an allocation after it was got, and a realloc holds the lock
- * from before to after: so an address is never inserted by one thread before its delete by another
- * is written, and times do not fall.
+ * Exact order.  One lock covers a row's time stamp and its place in the file.  The row of a free is
+ * written before the block is given back, that of an allocation after it was got, and a realloc
+ * holds the lock from before to after: so an address is never inserted by one thread before its
+ * delete by another is written, and times do not fall.
  *
- * Nothing is lost.  Rows go to a shared mapping of the file, so they survive _exit() and signals; what is
- * behind the last row of the last mapping are NUL bytes, which the script removes.  The file is opened anew
- * for each mapping: no descriptor is held that the program could close or meet.
+ * Nothing is lost.  Rows go to a shared mapping of the file, so they survive _exit() and signals;
+ * what is behind the last row of the last mapping are NUL bytes, which the script removes.  The
+ * file is opened anew for each mapping: no descriptor is held that the program could close or meet.
  *
- * fork: the child stops recording, or (RECORD_MALLOC_CHILDREN) goes on in a file of its own, which begins with
- * an insert for each block it inherited.  exec: the new image starts the file over.
+ * fork: the child stops recording, or (RECORD_MALLOC_CHILDREN) goes on in a file of its own, which
+ * begins with an insert for each block it inherited.  exec: the new image starts the file over.
  *
- * It never calls an allocator itself; what it keeps (the size of each block) lies in its own mappings.
+ * It never calls an allocator itself; what it keeps (the size of each block) lies in its own
+ * mappings.
  *
  * Environment: RECORD_MALLOC_OUT, absolute path; RECORD_MALLOC_PID, the process to record;
  * RECORD_MALLOC_CHILDREN, non-empty: others too, into OUT.PID.
@@ -35,9 +36,9 @@
 #include <unistd.h>
 
 #define RECORD_WINDOW_BYTES (UINT64_C(1) << 20) /* 25,000 rows per mapping */
-#define RECORD_BOOT_BYTES 65536			/* what dlsym() allocates: below 1 KiB in glibc */
-#define RECORD_ROW_BYTES 64			/* I + 16 hex + two numbers of 20 digits */
-#define RECORD_MIN_SLOTS 65536
+#define RECORD_BOOT_BYTES   65536		/* what dlsym() allocates: below 1 KiB in glibc */
+#define RECORD_ROW_BYTES    64			/* I + 16 hex + two numbers of 20 digits */
+#define RECORD_MIN_SLOTS    65536
 
 enum record_state { RECORD_UNSET, RECORD_ON, RECORD_OFF };
 
@@ -79,7 +80,8 @@ static char record_boot[RECORD_BOOT_BYTES] __attribute__((aligned(16)));
 static size_t record_boot_used;
 static bool record_is_booting;
 
-/* This thread is inside the recorder: a signal handler that allocates goes straight to the allocator. */
+/* This thread is inside the recorder: a signal handler that allocates goes straight to the
+ * allocator. */
 static _Thread_local bool record_is_inside __attribute__((tls_model("initial-exec")));
 
 /* ------------------------------------------------------------- start */

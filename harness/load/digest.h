@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* digest.h - proof that two runs did the same operations: a running 64-bit value over type and key.
  *
- * Per thread it depends on the order; over threads the sum does not depend on who finishes first, yet each
- * thread's part counts with its number.  How many operations a closed loop does depends on the strategy,
- * so a digest stops after `n_max` operations; compare only digests with equal n.
+ * Per thread it depends on the order; over threads the sum does not depend on who finishes first,
+ * yet each thread's part counts with its number.  How many operations a closed loop does depends on
+ * the strategy, so a digest stops after `n_max` operations; compare only digests with equal n.
  *
- * One owner per struct digest.  Cost: about 3 ns an operation (XXH3), 1 ns once n_max is reached.
+ * One owner per struct digest.  Cost: about 5 ns an operation (XXH3), 1 ns once n_max is reached.
  */
 #ifndef RECLAIMBENCH_DIGEST_H
 #define RECLAIMBENCH_DIGEST_H

@@ -73,8 +73,7 @@ static uint32_t evict_take_node(struct evict *e)
 		return i;
 	}
 	if (e->n_nodes == e->n_nodes_max) {
-		struct evict_node *more =
-			realloc(e->nodes, 2 * e->n_nodes_max * sizeof(*e->nodes));
+		struct evict_node *more = realloc(e->nodes, 2 * e->n_nodes_max * sizeof(*e->nodes));
 
 		if (!more || e->n_nodes_max > UINT32_MAX / 4) {
 			e->nodes = more ? more : e->nodes;

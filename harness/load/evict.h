@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* evict.h - deletes for key streams that have none: a cache's capacity or expiry, with the row number as
- * its clock (the --evict option).
+/* evict.h - deletes for key streams that have none: a cache's capacity or expiry, with the row
+ * number as its clock (the --evict option).
  *
  *     lru:N   when more than N keys are held, the least recently used one goes
  *     idle:N  after the access at row i every key last accessed before row i - N goes
@@ -38,7 +38,7 @@ struct evict_node {
 /* The keys held, in order of their last access. */
 struct evict {
 	struct evict_policy policy;
-	struct keytab index; /* key -> number of its node, from 1 */
+	struct keytab index;	  /* key -> number of its node, from 1 */
 	struct evict_node *nodes; /* [0] is the head of the ring: newer = oldest, older = newest */
 	size_t n_nodes;
 	size_t n_nodes_max;
@@ -46,10 +46,12 @@ struct evict {
 };
 
 /* 0 or -ENOMEM.  Free with evict_fini(), also after a failed init. */
-int evict_init(struct evict *e, const struct evict_policy *policy) __attribute__((warn_unused_result));
+int evict_init(struct evict *e, const struct evict_policy *policy)
+	__attribute__((warn_unused_result));
 void evict_fini(struct evict *e);
 
-/* An access to a key at a row (rows never go back): 1 it was held, 0 it was not and is now, -ENOMEM. */
+/* An access to a key at a row (rows never go back): 1 it was held, 0 it was not and is now,
+ * -ENOMEM. */
 int evict_access(struct evict *e, uint64_t key, uint64_t row) __attribute__((warn_unused_result));
 
 /* After the access at `row`: take out the next key that has to go; false when none does. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* expiry.h - deadlines of keys: a later one replaces an earlier, and it can be cancelled.
  *
- * One owner, no locks; not for measured paths.  A binary heap by (deadline, order of setting); entries that
- * were replaced or cancelled stay until they come up, and are told by the number the table keeps for the
- * key.
+ * One owner, no locks; not for measured paths.  A binary heap by (deadline, order of setting);
+ * entries that were replaced or cancelled stay until they come up, and are told by the number the
+ * table keeps for the key.
  */
 #ifndef RECLAIMBENCH_EXPIRY_H
 #define RECLAIMBENCH_EXPIRY_H
@@ -32,7 +32,8 @@ struct expiry {
 void expiry_fini(struct expiry *e);
 
 /* 0 or -ENOMEM. */
-int expiry_set(struct expiry *e, uint64_t key, uint64_t deadline) __attribute__((warn_unused_result));
+int expiry_set(struct expiry *e, uint64_t key, uint64_t deadline)
+	__attribute__((warn_unused_result));
 void expiry_cancel(struct expiry *e, uint64_t key);
 
 /* Take out the earliest deadline that is at most `now`; false when there is none. */

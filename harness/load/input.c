@@ -10,8 +10,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define INPUT_PEEK_BYTES 65536
-#define INPUT_RAW_BYTES 65536	    /* compressed bytes read at once */
+#define INPUT_PEEK_BYTES   65536
+#define INPUT_RAW_BYTES	   65536     /* compressed bytes read at once */
 #define INPUT_BUFFER_BYTES (1 << 18) /* decompressed; well above the longest line and the peek */
 
 enum input_kind { INPUT_PLAIN, INPUT_GZIP, INPUT_ZSTD };
@@ -317,13 +317,15 @@ int input_line(struct input *in, char **line, size_t *len, struct load_error *er
 
 	in->line++;
 	if (n > INPUT_LINE_MAX)
-		return load_fail(error, EINVAL,
-				 "%s:%llu: a line longer than %d bytes; one record a line was expected",
-				 in->name, (unsigned long long)in->line, INPUT_LINE_MAX);
+		return load_fail(
+			error, EINVAL,
+			"%s:%llu: a line longer than %d bytes; one record a line was expected",
+			in->name, (unsigned long long)in->line, INPUT_LINE_MAX);
 	input_take(in, n + (lf != NULL));
 	if (memchr(begin, '\0', n))
-		return load_fail(error, EINVAL, "%s:%llu: binary data (a NUL byte); text was expected",
-				 in->name, (unsigned long long)in->line);
+		return load_fail(error, EINVAL,
+				 "%s:%llu: binary data (a NUL byte); text was expected", in->name,
+				 (unsigned long long)in->line);
 	if (n && begin[n - 1] == '\r')
 		n--;
 	begin[n] = '\0';

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* input.h - bytes and lines of a trace: plain, gzip or zstd, told apart by their first bytes; from a file
- * or from memory.
+/* input.h - bytes and lines of a trace: plain, gzip or zstd, told apart by their first bytes; from
+ * a file or from memory.
  *
  * One owner, no locks.  Memory: a fixed buffer, whatever the input decompresses to.  Every error is
  * described in the struct load_error with the input's name and its line or byte; after one, only
@@ -32,12 +32,14 @@ const char *input_name(const struct input *in);
 uint64_t input_line_number(const struct input *in);
 uint64_t input_offset(const struct input *in);
 
-/* Look at the first bytes not yet given out (up to 64 KiB; less only near the end).  0 or -errno. */
+/* Look at the first bytes not yet given out (up to 64 KiB; less only near the end).  0 or -errno.
+ */
 int input_peek(struct input *in, const char **data, size_t *len, struct load_error *error)
 	__attribute__((warn_unused_result));
 
-/* The next line without its LF or CRLF, NUL-terminated, valid until the next call; the last one may lack its
- * LF.  1, 0 at the end, -EINVAL (too long, a NUL byte in it, damaged compression) or -EIO. */
+/* The next line without its LF or CRLF, NUL-terminated, valid until the next call; the last one may
+ * lack its LF.  1, 0 at the end, -EINVAL (too long, a NUL byte in it, damaged compression) or -EIO.
+ */
 int input_line(struct input *in, char **line, size_t *len, struct load_error *error)
 	__attribute__((warn_unused_result));
 

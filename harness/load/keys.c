@@ -9,17 +9,18 @@
 #include <string.h>
 
 #define KEYS_THETA_DEFAULT 0.99
-#define KEYS_THETA_MAX 8.0 /* one key takes 99.6 % of all draws */
-#define KEYS_WAVE_SHARE 8
+#define KEYS_THETA_MAX	   8.0 /* one key takes 99.6 % of all draws */
+#define KEYS_WAVE_SHARE	   8
 
 static int keys_fail(struct load_error *error, const char *text)
 {
 	char quoted[LOAD_QUOTE_BYTES];
 
-	return load_fail(error, EINVAL,
-			 "%s is not a distribution; write uniform, zipf=THETA (0 to 8), hot=F:P (shares "
-			 "of keys and operations, 0 to 1), fifo or waves=N",
-			 load_quote(quoted, text, strlen(text)));
+	return load_fail(
+		error, EINVAL,
+		"%s is not a distribution; write uniform, zipf=THETA (0 to 8), hot=F:P (shares "
+		"of keys and operations, 0 to 1), fifo or waves=N",
+		load_quote(quoted, text, strlen(text)));
 }
 
 static bool keys_parse_theta(const char *text, double *out)
@@ -88,8 +89,9 @@ void keys_init(struct keys *k, const struct keys_dist *dist, const struct mix *m
 	k->n_keys = n_keys;
 	k->n_universe = n_keys;
 	if (mix->insert_pct && mix->delete_pct)
-		k->n_universe = (n_keys * (mix->insert_pct + mix->delete_pct) + mix->insert_pct - 1) /
-				mix->insert_pct;
+		k->n_universe =
+			(n_keys * (mix->insert_pct + mix->delete_pct) + mix->insert_pct - 1) /
+			mix->insert_pct;
 	if (k->dist.wave_keys == 0)
 		k->dist.wave_keys = n_keys / KEYS_WAVE_SHARE ? n_keys / KEYS_WAVE_SHARE : 1;
 	k->n_hot = (uint64_t)(dist->hot_fraction * (double)k->n_universe);
@@ -102,8 +104,8 @@ void keys_init(struct keys *k, const struct keys_dist *dist, const struct mix *m
 		zipf_init(&k->zipf, k->n_universe, dist->theta);
 }
 
-/* A seeded permutation of [0, n_universe): four rounds of a Feistel network over the next even number of
- * bits, walked until it falls into the range (less than four steps on average). */
+/* A seeded permutation of [0, n_universe): four rounds of a Feistel network over the next even
+ * number of bits, walked until it falls into the range (less than four steps on average). */
 static uint64_t keys_permute(const struct keys *k, uint64_t i)
 {
 	const unsigned bits = k->permute_half_bits;

@@ -4,21 +4,21 @@
  *     uniform        every key of the universe alike
  *     zipf[=THETA]   rank r with probability 1 / (r + 1)^THETA (0.99, as YCSB has it)
  *     hot[=F:P]      a share F of the keys takes a share P of the operations (0.1:0.9)
- *     fifo           inserts bring new keys, deletes take the oldest: every delete retires, overflow
- *                    buckets empty in order; gets take a live key.  `keys` are live, give or take
- *     waves[=N]      as fifo, but N keys (an eighth of all) are inserted one after the other, then the N
- *                    oldest die one after the other
+ *     fifo           inserts bring new keys, deletes take the oldest: every delete retires,
+ * overflow buckets empty in order; gets take a live key.  `keys` are live, give or take waves[=N]
+ * as fifo, but N keys (an eighth of all) are inserted one after the other, then the N oldest die
+ * one after the other
  *
- * uniform, zipf and hot draw get, insert and delete from one universe, so about as many keys are live as the
- * shares of insert and delete say.  The universe is made so large that `keys` are live in the steady state:
- * keys * (insert + delete) / insert.  The prefill is that state from the start: `keys` of the
- * universe, chosen at random, whatever their popularity.
+ * uniform, zipf and hot draw get, insert and delete from one universe, so about as many keys are
+ * live as the shares of insert and delete say.  The universe is made so large that `keys` are live
+ * in the steady state: keys * (insert + delete) / insert.  The prefill is that state from the
+ * start: `keys` of the universe, chosen at random, whatever their popularity.
  *
- * Key numbers ("ids") count from 0; keys_scatter() turns an id into the 64-bit key by a bijection that
- * depends on the seed: ids never collide.
+ * Key numbers ("ids") count from 0; keys_scatter() turns an id into the 64-bit key by a bijection
+ * that depends on the seed: ids never collide.
  *
- * Threads: struct keys is read-only after keys_init().  Nothing is allocated; no function fails but the
- * parser.
+ * Threads: struct keys is read-only after keys_init().  Nothing is allocated; no function fails but
+ * the parser.
  */
 #ifndef RECLAIMBENCH_KEYS_H
 #define RECLAIMBENCH_KEYS_H
@@ -66,7 +66,8 @@ struct keys {
 void keys_init(struct keys *k, const struct keys_dist *dist, const struct mix *mix, uint64_t n_keys,
 	       uint64_t seed);
 
-/* Draw an id.  Not for the ordered distributions: their ids depend on what was done before (ops.h). */
+/* Draw an id.  Not for the ordered distributions: their ids depend on what was done before (ops.h).
+ */
 static inline uint64_t keys_draw(const struct keys *k, struct rng *rng)
 {
 	switch (k->dist.kind) {
@@ -92,8 +93,8 @@ static inline uint64_t keys_ordered_id(unsigned thread, uint64_t counter)
 	return ((uint64_t)thread << 48) | counter;
 }
 
-/* Prefill: insert the keys keys_prefill(k, i) for i in [0, n_keys), thread i % n_threads the i-th (it
- * matters for the ordered ones: the key belongs to that thread).  All differ.  Cost: ~10 ns. */
+/* Prefill: insert the keys keys_prefill(k, i) for i in [0, n_keys), thread i % n_threads the i-th
+ * (it matters for the ordered ones: the key belongs to that thread).  All differ.  Cost: ~40 ns. */
 uint64_t keys_prefill(const struct keys *k, uint64_t i, unsigned n_threads);
 
 #endif

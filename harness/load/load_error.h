@@ -16,8 +16,8 @@ struct load_error {
 int load_fail(struct load_error *error, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The first 40 bytes of an input, quoted, with what cannot be printed as '?': for messages.  Returns buf,
- * which holds 48 bytes at least. */
+/* The first 40 bytes of an input, quoted, with what cannot be printed as '?': for messages. Returns
+ * buf, which holds 48 bytes at least. */
 #define LOAD_QUOTE_BYTES 48
 char *load_quote(char *buf, const char *text, unsigned long len);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* names.h - strings to 64-bit keys, with collisions counted exactly: every string is kept and compared.
+/* names.h - strings to 64-bit keys, with collisions counted exactly: every string is kept and
+ * compared.
  *
  * One owner, no locks; not for measured paths.
  */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define OPS_PURPOSE 0x0b5 /* tells these random numbers from those of the schedule */
+#define OPS_PURPOSE	0x0b5 /* tells these random numbers from those of the schedule */
 #define OPS_STRAY_SHARE 16
 
 void ops_init(struct ops_stream *s, const struct keys *keys, const struct mix *mix, uint64_t seed,
@@ -85,8 +85,8 @@ void ops_next(struct ops_stream *s, struct op *op)
 	s->n++;
 }
 
-uint64_t ops_digest(const struct keys *keys, const struct mix *mix, uint64_t seed, unsigned n_threads,
-		    uint64_t n_ops)
+uint64_t ops_digest(const struct keys *keys, const struct mix *mix, uint64_t seed,
+		    unsigned n_threads, uint64_t n_ops)
 {
 	uint64_t sum = 0;
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* ops.h - a thread's stream of operations: types by the mix, keys by the distribution.
  *
- * The stream follows from (configuration, seed, thread) alone: not from the strategy, the clock, what an
- * operation returned, or another thread.
+ * The stream follows from (configuration, seed, thread) alone: not from the strategy, the clock,
+ * what an operation returned, or another thread.
  *
- * fifo and waves keep the number of live keys near its share of `keys`: fifo turns an insert into a delete
- * (or back) where the window has strayed by 1/16, waves writes in phases; the share of gets stays as
- * the mix says.  A mix that only inserts, or only deletes, is done as it says: the window grows, or empties
- * and the deletes miss.  Each thread has a window of its own; their keys never meet.
+ * fifo and waves keep the number of live keys near its share of `keys`: fifo turns an insert into a
+ * delete (or back) where the window has strayed by 1/16, waves writes in phases; the share of gets
+ * stays as the mix says.  A mix that only inserts, or only deletes, is done as it says: the window
+ * grows, or empties and the deletes miss.  Each thread has a window of its own; their keys never
+ * meet.
  *
- * One owner per struct ops_stream; struct keys is shared and read-only.  Nothing is allocated, nothing
- * fails.  Cost of ops_next(): about 5 ns (uniform) to 50 ns (zipf), to be spent while waiting for the
- * intended start.
+ * One owner per struct ops_stream; struct keys is shared and read-only.  Nothing is allocated,
+ * nothing fails.  Cost of ops_next(): about 13 ns (uniform) to 40 ns (zipf), to be spent while
+ * waiting for the intended start.
  */
 #ifndef RECLAIMBENCH_OPS_H
 #define RECLAIMBENCH_OPS_H
@@ -39,16 +40,17 @@ struct ops_stream {
 	bool is_growing; /* waves: this phase inserts */
 };
 
-/* `keys` must outlive the stream.  The map is expected to hold the prefill of `n_threads` threads. */
+/* `keys` must outlive the stream.  The map is expected to hold the prefill of `n_threads` threads.
+ */
 void ops_init(struct ops_stream *s, const struct keys *keys, const struct mix *mix, uint64_t seed,
 	      unsigned thread, unsigned n_threads);
 
 /* The next operation; streams do not end. */
 void ops_next(struct ops_stream *s, struct op *op);
 
-/* The digest of the first n_ops operations of every thread's stream, made here and now, to be compared
- * with what the workers did.  Cost: n_ops * n_threads * ~10 ns. */
-uint64_t ops_digest(const struct keys *keys, const struct mix *mix, uint64_t seed, unsigned n_threads,
-		    uint64_t n_ops);
+/* The digest of the first n_ops operations of every thread's stream, made here and now, to be
+ * compared with what the workers did.  Cost: n_ops * n_threads * ~10 ns. */
+uint64_t ops_digest(const struct keys *keys, const struct mix *mix, uint64_t seed,
+		    unsigned n_threads, uint64_t n_ops);
 
 #endif

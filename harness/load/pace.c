@@ -5,8 +5,8 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-/* Bounds from MEASURING section 2.  The low one covers an ordinary wake-up, the high one a core that came
- * out of a deep idle state. */
+/* Bounds from MEASURING section 2.  The low one covers an ordinary wake-up, the high one a core
+ * that came out of a deep idle state. */
 #define PACE_GUARD_MIN_NS 80000
 #define PACE_GUARD_MAX_NS 150000
 /* The longest single sleep: how long a stop can go unseen. */
@@ -31,8 +31,8 @@ void pace_init(struct pace *p, const struct clock *clock, enum pace_mode mode,
 	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 }
 
-/* Follow the wake-ups: up to what this one needed (and half as much again), down by 1/64 of the difference
- * each time, so that one late wake-up is remembered for some hundred sleeps. */
+/* Follow the wake-ups: up to what this one needed (and half as much again), down by 1/64 of the
+ * difference each time, so that one late wake-up is remembered for some hundred sleeps. */
 static void pace_adapt(struct pace *p, uint64_t late_ns)
 {
 	uint64_t want_ns = late_ns + late_ns / 2;

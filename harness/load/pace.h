@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* pace.h - wait for an intended start.
  *
- * Far ahead of it the worker sleeps until 80 to 150 us before (as much as the kernel's wake-ups have
- * lately needed), then spins on the clock: p50 lateness is then one clock read.  With fewer cores than
- * threads spinning would take the core from the thread that has work: PACE_SLEEP_ONLY sleeps up to the
- * start itself, and the caller says so in its results.
+ * Far ahead of it the worker sleeps until 80 to 150 us before (as much as the kernel's wake-ups
+ * have lately needed), then spins on the clock: p50 lateness is then one clock read.  With fewer
+ * cores than threads spinning would take the core from the thread that has work: PACE_SLEEP_ONLY
+ * sleeps up to the start itself, and the caller says so in its results.
  *
- * A struct pace belongs to one thread, the one that called pace_init().  The hooks run on that thread:
- * `asleep` before it sleeps (go offline), `awake` after (come online; before the spin, so that its cost is
- * not lateness), `poll` in each turn of the spin (safepoint).  Never inside a read section.
+ * A struct pace belongs to one thread, the one that called pace_init().  The hooks run on that
+ * thread: `asleep` before it sleeps (go offline), `awake` after (come online; before the spin, so
+ * that its cost is not lateness), `poll` in each turn of the spin (safepoint).  Never inside a read
+ * section.
  */
 #ifndef RECLAIMBENCH_PACE_H
 #define RECLAIMBENCH_PACE_H
@@ -40,17 +41,17 @@ struct pace {
 	uint64_t n_overslept; /* sleeps that ended after the start */
 };
 
-/* Prepare the calling thread, and ask the kernel for timers without slack (50 us by default; refusal is
- * harmless).  `clock`, `stop` and the hooks' ctx must outlive it. */
+/* Prepare the calling thread, and ask the kernel for timers without slack (50 us by default;
+ * refusal is harmless).  `clock`, `stop` and the hooks' ctx must outlive it. */
 void pace_init(struct pace *p, const struct clock *clock, enum pace_mode mode,
 	       const atomic_bool *stop, const struct pace_hooks *hooks);
 
 /* pace_wait() when the start is further away than the guard.  Returns the clock. */
 uint64_t pace_wait_long(struct pace *p, uint64_t start_ticks);
 
-/* Wait until the clock reads `start_ticks`; at once when that is past.  Returns the clock's reading, which
- * is the actual start: below start_ticks only when the stop flag ended the wait (seen within 20 ms asleep,
- * at once spinning). */
+/* Wait until the clock reads `start_ticks`; at once when that is past.  Returns the clock's
+ * reading, which is the actual start: below start_ticks only when the stop flag ended the wait
+ * (seen within 20 ms asleep, at once spinning). */
 static inline uint64_t pace_wait(struct pace *p, uint64_t start_ticks)
 {
 	uint64_t now = clock_ticks(p->clock);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* rng.h - seeded random numbers: xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number
- * generators", 2018), state filled by splitmix64 as its authors advise.
+/* rng.h - seeded random numbers: xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom
+ * number generators", 2018), state filled by splitmix64 as its authors advise.
  *
- * One owner per struct rng, no locks.  The same seed gives the same numbers on every machine.  Never
+ * One owner per struct rng, no locks.  The same seed gives the same numbers on every machine. Never
  * fails.  Cost: about 1 ns a number.
  */
 #ifndef RECLAIMBENCH_RNG_H
@@ -14,7 +14,8 @@ struct rng {
 	uint64_t s[4];
 };
 
-/* A bijection on 64-bit words whose output bits depend on all input bits (splitmix64's finaliser). */
+/* A bijection on 64-bit words whose output bits depend on all input bits (splitmix64's finaliser).
+ */
 static inline uint64_t rng_mix64(uint64_t x)
 {
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -29,8 +30,8 @@ static inline uint64_t rng_splitmix64(uint64_t *state)
 	return rng_mix64(*state);
 }
 
-/* Seed from a run's seed and two numbers that tell this stream from the run's others (thread, purpose):
- * streams of one seed are unrelated. */
+/* Seed from a run's seed and two numbers that tell this stream from the run's others (thread,
+ * purpose): streams of one seed are unrelated. */
 static inline void rng_seed(struct rng *r, uint64_t seed, uint64_t stream, uint64_t purpose)
 {
 	uint64_t state = seed;
@@ -60,8 +61,8 @@ static inline uint64_t rng_next(struct rng *r)
 	return result;
 }
 
-/* Uniform in [0, n), n > 0, by the high half of a product (Lemire, "Fast random integer generation in an
- * interval", 2019) without the rejection step: the bias is below n / 2^64. */
+/* Uniform in [0, n), n > 0, by the high half of a product (Lemire, "Fast random integer generation
+ * in an interval", 2019) without the rejection step: the bias is below n / 2^64. */
 static inline uint64_t rng_below(struct rng *r, uint64_t n)
 {
 	return (uint64_t)(((unsigned __int128)rng_next(r) * n) >> 64);

@@ -46,10 +46,11 @@ static int stages_parse_rate(const struct stages_part *part, size_t n, struct st
 				 n, part->at, part->text);
 	if (s->rate_per_s == 0 ||
 	    (s->rate_per_s != STAGES_RATE_CLOSED && s->rate_per_s > STAGES_RATE_MAX))
-		return load_fail(error, ERANGE,
-				 "stage %zu, character %zu: rate \"%s\" is out of range; write 1 to "
-				 "1G, or max",
-				 n, part->at, part->text);
+		return load_fail(
+			error, ERANGE,
+			"stage %zu, character %zu: rate \"%s\" is out of range; write 1 to "
+			"1G, or max",
+			n, part->at, part->text);
 	return 0;
 }
 
@@ -59,10 +60,11 @@ static int stages_parse_duration(const struct stages_part *part, size_t n, struc
 	const int err = units_parse_time(part->text, &s->duration_ns);
 
 	if (err)
-		return load_fail(error, -err,
-				 "stage %zu, character %zu: duration \"%s\" is not understood; write a "
-				 "time with its unit such as 5s or 500ms",
-				 n, part->at, part->text);
+		return load_fail(
+			error, -err,
+			"stage %zu, character %zu: duration \"%s\" is not understood; write a "
+			"time with its unit such as 5s or 500ms",
+			n, part->at, part->text);
 	if (s->duration_ns == 0 || s->duration_ns > STAGES_DURATION_MAX_NS)
 		return load_fail(error, ERANGE,
 				 "stage %zu, character %zu: duration \"%s\" is out of range; write "
@@ -91,10 +93,11 @@ static int stages_parse_churn(const struct stages_part *part, const char *value,
 {
 	if (units_parse_count(value, &s->n_churn) || s->n_churn == 0 ||
 	    s->n_churn > STAGES_CHURN_MAX)
-		return load_fail(error, EINVAL,
-				 "stage %zu, character %zu: \"%s\" is not understood; write churn=N "
-				 "with N from 1 to 1M",
-				 n, part->at, part->text);
+		return load_fail(
+			error, EINVAL,
+			"stage %zu, character %zu: \"%s\" is not understood; write churn=N "
+			"with N from 1 to 1M",
+			n, part->at, part->text);
 	return 0;
 }
 
@@ -178,10 +181,11 @@ static const char *stages_parse_one(const char *text, const char *p, struct stag
 		}
 	}
 	if (!p) {
-		*err = load_fail(error, EINVAL,
-				 "stage %zu, character %zu: a part is longer than %d characters; write "
-				 "RATE:TIME such as 5k:5s",
-				 n, (size_t)(begin - text) + 1, STAGES_PART_BYTES - 1);
+		*err = load_fail(
+			error, EINVAL,
+			"stage %zu, character %zu: a part is longer than %d characters; write "
+			"RATE:TIME such as 5k:5s",
+			n, (size_t)(begin - text) + 1, STAGES_PART_BYTES - 1);
 		return NULL;
 	}
 	stages_set_name(out, s, rate.text, modifiers, (size_t)(p - modifiers));
@@ -196,9 +200,10 @@ int stages_parse(const char *text, struct stages *out, struct load_error *error)
 	out->n = 0;
 	for (;;) {
 		if (out->n == STAGES_MAX)
-			return load_fail(error, ERANGE,
-					 "stage %d, character %zu: more stages than %d; split the run",
-					 STAGES_MAX + 1, (size_t)(p - text) + 1, STAGES_MAX);
+			return load_fail(
+				error, ERANGE,
+				"stage %d, character %zu: more stages than %d; split the run",
+				STAGES_MAX + 1, (size_t)(p - text) + 1, STAGES_MAX);
 		p = stages_parse_one(text, p, out, &err, error);
 		if (!p)
 			return err;

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #define TRACE_FIRST_OPS 65536
-#define TRACE_TIDS_MAX 65536 /* trace_op.tid has 16 bits */
+#define TRACE_TIDS_MAX	65536 /* trace_op.tid has 16 bits */
 
-/* A decoding in progress.  `keys` has every key seen; its value is twice the number (from 1) of the operation
- * that made it live last, plus 1 while it is live. */
+/* A decoding in progress.  `keys` has every key seen; its value is twice the number (from 1) of the
+ * operation that made it live last, plus 1 while it is live. */
 struct trace_build {
 	struct trace_decoder d; /* first: emit() gets its address */
 	struct trace *t;
@@ -30,8 +30,7 @@ static int trace_push(struct trace_build *b, const struct trace_op *op)
 	const size_t n = t->n_ops + t->n_closing;
 
 	if (n >= limit && !op->is_closing)
-		return load_fail(b->d.error, E2BIG,
-				 "%s: more than %llu operations; cut the trace",
+		return load_fail(b->d.error, E2BIG, "%s: more than %llu operations; cut the trace",
 				 input_name(b->d.in), (unsigned long long)limit);
 	if (n == b->n_max) {
 		const size_t n_more = b->n_max ? 2 * b->n_max : TRACE_FIRST_OPS;
@@ -85,7 +84,8 @@ static int trace_count(struct trace_build *b, const struct trace_event *event)
 	return 0;
 }
 
-/* The peak is taken between rows: a cache that inserts and then evicts does not exceed its capacity. */
+/* The peak is taken between rows: a cache that inserts and then evicts does not exceed its
+ * capacity. */
 static void trace_end_row(struct trace_build *b)
 {
 	if (b->n_live > b->t->stats.n_live_peak)
@@ -162,7 +162,8 @@ static int trace_decode(struct trace_build *b)
 	if (!err)
 		err = trace_format_of(t->format)->decode(&b->d, &t->clock);
 	if (!err && t->n_ops == 0)
-		err = load_fail(b->d.error, EINVAL, "%s: holds no operation; format %s was expected",
+		err = load_fail(b->d.error, EINVAL,
+				"%s: holds no operation; format %s was expected",
 				input_name(b->d.in), trace_format_name(t->format));
 	return err ? err : trace_close(b);
 }
@@ -171,10 +172,8 @@ static int trace_decode(struct trace_build *b)
 static int trace_build(struct trace **out, struct input *in, const struct trace_options *options,
 		       struct load_error *error)
 {
-	struct trace_build b = {.d = {.in = in,
-				      .options = options,
-				      .error = error,
-				      .emit = trace_build_emit}};
+	struct trace_build b = {
+		.d = {.in = in, .options = options, .error = error, .emit = trace_build_emit}};
 	int err;
 
 	b.t = calloc(1, sizeof(*b.t));

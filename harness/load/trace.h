@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* trace.h - recorded streams of operations, decoded ahead of the run into one array, so that reading,
- * decompressing and parsing are not on the measured path.
+/* trace.h - recorded streams of operations, decoded ahead of the run into one array, so that
+ * reading, decompressing and parsing are not on the measured path.
  *
  *     malloc-csv  op,key,size,timestamp_ns: allocator calls, keys are addresses in hex
  *     paths-csv   the same columns: file system calls, keys are paths (hashed to 64 bits by XXH3)
  *     aosp        text of AOSP's memory_replay: "TID: malloc 0xPTR SIZE" ...
- *     u32le       32-bit little-endian keys, nothing else: gets; inserts and deletes come from --evict
- *     cachelib    CacheLib's CSV: columns by name, op_count repetitions, TTL as scheduled deletes
+ *     u32le       32-bit little-endian keys, nothing else: gets; inserts and deletes come from
+ * --evict cachelib    CacheLib's CSV: columns by name, op_count repetitions, TTL as scheduled
+ * deletes
  *
- * Plain, gzip or zstd.  A delete or get of a key that is absent is legal (a miss); an insert of a key that
- * is live is an overwrite; both are counted.
+ * Plain, gzip or zstd.  A delete or get of a key that is absent is legal (a miss); an insert of a
+ * key that is live is an overwrite; both are counted.
  *
  * Threads: loading is for one thread; a loaded trace is read-only and any number may read it.
  */
@@ -87,13 +88,14 @@ struct trace_stats {
 	uint64_t n_skipped_rows; /* that mean nothing to a map: free(NULL) */
 	struct trace_kind kinds[TRACE_N_KINDS];
 	uint64_t n_ops[OP_N_TYPES];
-	uint64_t n_get_misses;	  /* of a key that is not live */
-	uint64_t n_overwrites;	  /* inserts of a live key */
+	uint64_t n_get_misses; /* of a key that is not live */
+	uint64_t n_overwrites; /* inserts of a live key */
 	uint64_t n_delete_misses;
 	uint64_t n_update_misses; /* updates of a key that is not live: they insert it */
 	uint64_t n_expired;	  /* deletes that came from a TTL or the eviction policy */
 	uint64_t n_distinct_keys;
-	uint64_t n_collisions; /* distinct strings whose hash was taken: conflated with another's key */
+	uint64_t n_collisions; /* distinct strings whose hash was taken: conflated with another's
+				  key */
 	uint64_t n_tids;
 	uint64_t n_live_peak; /* after a whole row */
 	uint64_t n_live_end;
@@ -103,15 +105,16 @@ struct trace_stats {
 struct trace {
 	struct trace_op *ops;
 	size_t n_ops;	  /* recorded ones */
-	size_t n_closing; /* behind them: a delete for each key live at the end, oldest insert first */
+	size_t n_closing; /* behind them: a delete for each key live at the end, oldest insert first
+			   */
 	enum trace_format_id format;
 	enum trace_clock clock;
 	struct trace_stats stats;
 };
 
-/* Decode a file, or a file's content in memory (`name` stands in messages).  0 or -errno with a text that
- * names file and line (or byte).  Free with trace_free().  Any content is safe.  Cost: about 0.1 us a row
- * and 24 bytes an operation. */
+/* Decode a file, or a file's content in memory (`name` stands in messages).  0 or -errno with a
+ * text that names file and line (or byte).  Free with trace_free().  Any content is safe.  Cost:
+ * about 0.4 us a row and 24 bytes an operation. */
 int trace_load(struct trace **out, const char *path, const struct trace_options *options,
 	       struct load_error *error) __attribute__((warn_unused_result));
 int trace_load_memory(struct trace **out, const void *data, size_t len, const char *name,

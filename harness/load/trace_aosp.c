@@ -31,9 +31,12 @@ static const struct {
 	const char *name;
 	const char *args;
 } trace_aosp_words[TRACE_AOSP_N_WORDS] = {
-	[TRACE_AOSP_MALLOC] = {"malloc", "pn"},	   [TRACE_AOSP_CALLOC] = {"calloc", "pnn"},
-	[TRACE_AOSP_MEMALIGN] = {"memalign", "pnn"}, [TRACE_AOSP_REALLOC] = {"realloc", "ppn"},
-	[TRACE_AOSP_FREE] = {"free", "p"},	   [TRACE_AOSP_THREAD_DONE] = {"thread_done", "p"},
+	[TRACE_AOSP_MALLOC] = {"malloc", "pn"},
+	[TRACE_AOSP_CALLOC] = {"calloc", "pnn"},
+	[TRACE_AOSP_MEMALIGN] = {"memalign", "pnn"},
+	[TRACE_AOSP_REALLOC] = {"realloc", "ppn"},
+	[TRACE_AOSP_FREE] = {"free", "p"},
+	[TRACE_AOSP_THREAD_DONE] = {"thread_done", "p"},
 };
 
 struct trace_aosp_row {
@@ -105,7 +108,8 @@ static int trace_aosp_parse(struct trace_decoder *d, const char *line, size_t li
 	const char *field = trace_aosp_field(&p, &len);
 
 	if (len < 2 || field[len - 1] != ':' || !trace_parse_u64(field, len - 1, &row->tid))
-		return trace_bad_row(d, "%s does not begin with a thread; \"TID: malloc PTR SIZE\" "
+		return trace_bad_row(d,
+				     "%s does not begin with a thread; \"TID: malloc PTR SIZE\" "
 				     "or the like was expected",
 				     load_quote(quoted, line, line_len));
 	field = trace_aosp_field(&p, &len);
@@ -116,7 +120,8 @@ static int trace_aosp_parse(struct trace_decoder *d, const char *line, size_t li
 		row->word = (enum trace_aosp_word)i;
 		return trace_aosp_parse_args(d, p, row);
 	}
-	return trace_bad_row(d, "%s is not known; malloc, calloc, memalign, realloc, free or "
+	return trace_bad_row(d,
+			     "%s is not known; malloc, calloc, memalign, realloc, free or "
 			     "thread_done was expected",
 			     load_quote(quoted, field, len));
 }
@@ -139,7 +144,8 @@ static int trace_aosp_realloc(struct trace_decoder *d, struct trace_event *event
 
 	if (to == from && to)
 		return trace_aosp_op(d, event, OP_UPDATE, to, row->args[2]);
-	/* realloc(p, 0) may free p and return null; a failed one (null, size > 0) leaves p alone. */
+	/* realloc(p, 0) may free p and return null; a failed one (null, size > 0) leaves p alone.
+	 */
 	if (from && (to || row->args[2] == 0))
 		err = trace_aosp_op(d, event, OP_DELETE, from, 0);
 	if (!err && to)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* trace_cachelib.c - the CSV of CacheLib's cachebench: columns by the header's names, in any order.
  *
- * Needed: key and op.  Used when there: op_time (s; else the row number is the clock), op_count (repetitions
- * of the row), size (bytes), ttl (s, of a set).  GET* is a get, SET* an insert, DELETE a delete.  A set with a
- * TTL schedules a delete at op_time + TTL; a later set replaces the deadline, a delete cancels it.  What is
- * due goes before the next row.  Rows merged from several hosts may step back in time: the clock then
- * stands still.
+ * Needed: key and op.  Used when there: op_time (s; else the row number is the clock), op_count
+ * (repetitions of the row), size (bytes), ttl (s, of a set).  GET* is a get, SET* an insert, DELETE
+ * a delete.  A set with a TTL schedules a delete at op_time + TTL; a later set replaces the
+ * deadline, a delete cancels it.  What is due goes before the next row.  Rows merged from several
+ * hosts may step back in time: the clock then stands still.
  */
 #include "load/expiry.h"
 #include "load/names.h"
@@ -38,7 +38,7 @@ static const struct {
 	const char *name;
 	enum op_type type;
 } trace_cachelib_words[] = {
-	{"GET", OP_GET},	 {"GET_LEASE", OP_GET}, {"SET", OP_INSERT},
+	{"GET", OP_GET},	  {"GET_LEASE", OP_GET}, {"SET", OP_INSERT},
 	{"SET_LEASE", OP_INSERT}, {"DELETE", OP_DELETE},
 };
 #define TRACE_CACHELIB_N_WORDS (sizeof(trace_cachelib_words) / sizeof(trace_cachelib_words[0]))
@@ -122,7 +122,8 @@ static int trace_cachelib_cut(struct trace_cachelib *c, const char *line, size_t
 	if (csv_parse(&c->csv, line, len, trace_cachelib_field, trace_cachelib_row_end, c) != len ||
 	    csv_parse(&c->csv, "\n", 1, trace_cachelib_field, trace_cachelib_row_end, c) != 1 ||
 	    !c->is_row_end)
-		return trace_bad_row(c->d, "%s is not a CSV record; fields apart by commas, quotes "
+		return trace_bad_row(c->d,
+				     "%s is not a CSV record; fields apart by commas, quotes "
 				     "doubled within quotes, one record a line, were expected",
 				     load_quote(quoted, line, len));
 	return 0;
@@ -143,9 +144,11 @@ static int trace_cachelib_header(struct trace_cachelib *c)
 		return rc;
 	c->n_header = c->n_fields;
 	if (c->columns[TRACE_CACHELIB_KEY] < 0 || c->columns[TRACE_CACHELIB_OP] < 0)
-		return trace_bad_row(c->d, "the header has no column %s; a header such as "
-				     "op_time,key,key_size,op,op_count,size,cache_hits,ttl was expected",
-				     c->columns[TRACE_CACHELIB_KEY] < 0 ? "key" : "op");
+		return trace_bad_row(
+			c->d,
+			"the header has no column %s; a header such as "
+			"op_time,key,key_size,op,op_count,size,cache_hits,ttl was expected",
+			c->columns[TRACE_CACHELIB_KEY] < 0 ? "key" : "op");
 	return 0;
 }
 
@@ -175,7 +178,8 @@ static int trace_cachelib_word(struct trace_cachelib *c, size_t *word)
 	for (*word = 0; *word < TRACE_CACHELIB_N_WORDS; ++*word)
 		if (strcmp(text, trace_cachelib_words[*word].name) == 0)
 			return 0;
-	return trace_bad_row(c->d, "op %s is not known; GET, GET_LEASE, SET, SET_LEASE or DELETE was "
+	return trace_bad_row(c->d,
+			     "op %s is not known; GET, GET_LEASE, SET, SET_LEASE or DELETE was "
 			     "expected",
 			     load_quote(quoted, text, c->lens[TRACE_CACHELIB_OP]));
 }
@@ -199,7 +203,8 @@ static int trace_cachelib_clock(struct trace_cachelib *c)
 		c->has_first = true;
 	}
 	if (time_s > c->first_s && time_s - c->first_s > TRACE_CACHELIB_MAX_S)
-		return trace_bad_row(c->d, "op_time %llu is more than a century after the first row's",
+		return trace_bad_row(c->d,
+				     "op_time %llu is more than a century after the first row's",
 				     (unsigned long long)time_s);
 	const uint64_t time =
 		time_s > c->first_s ? (time_s - c->first_s) * TRACE_CACHELIB_NS_PER_S : 0;
@@ -219,7 +224,8 @@ static int trace_cachelib_clock(struct trace_cachelib *c)
 static int trace_cachelib_deadline(struct trace_cachelib *c)
 {
 	uint64_t ttl_s;
-	const int rc = trace_cachelib_number(c, TRACE_CACHELIB_TTL, 0, TRACE_CACHELIB_MAX_S, &ttl_s);
+	const int rc =
+		trace_cachelib_number(c, TRACE_CACHELIB_TTL, 0, TRACE_CACHELIB_MAX_S, &ttl_s);
 
 	if (rc || c->event.type == OP_GET)
 		return rc;
@@ -228,11 +234,12 @@ static int trace_cachelib_deadline(struct trace_cachelib *c)
 		return 0;
 	}
 	if (c->columns[TRACE_CACHELIB_OP_TIME] < 0)
-		return trace_bad_row(c->d, "a ttl without a column op_time cannot be scheduled; add "
+		return trace_bad_row(c->d,
+				     "a ttl without a column op_time cannot be scheduled; add "
 				     "the column, or leave ttl out");
 	const double ttl_ns = (double)ttl_s * c->ttl_scale * (double)TRACE_CACHELIB_NS_PER_S;
-	const uint64_t deadline = c->event.time + (ttl_ns < 0x1p62 ? (uint64_t)ttl_ns
-								   : UINT64_C(1) << 62);
+	const uint64_t deadline =
+		c->event.time + (ttl_ns < 0x1p62 ? (uint64_t)ttl_ns : UINT64_C(1) << 62);
 
 	return expiry_set(&c->expiry, c->event.key, deadline) ? trace_no_memory(c->d) : 0;
 }

@@ -11,8 +11,10 @@
 
 /* In the order in which they are tried; u32le takes what looks binary. */
 static const struct trace_format *const trace_formats[TRACE_N_FORMATS] = {
-	[TRACE_MALLOC_CSV] = &trace_format_malloc_csv, [TRACE_PATHS_CSV] = &trace_format_paths_csv,
-	[TRACE_AOSP] = &trace_format_aosp,	       [TRACE_U32LE] = &trace_format_u32le,
+	[TRACE_MALLOC_CSV] = &trace_format_malloc_csv,
+	[TRACE_PATHS_CSV] = &trace_format_paths_csv,
+	[TRACE_AOSP] = &trace_format_aosp,
+	[TRACE_U32LE] = &trace_format_u32le,
 	[TRACE_CACHELIB] = &trace_format_cachelib,
 };
 
@@ -71,9 +73,10 @@ int trace_detect(struct input *in, const struct trace_options *options, enum tra
 				 " was expected (say which with --trace-format)",
 				 input_name(in));
 	if (trace_formats[format]->needs_evict && options->evict.kind == EVICT_NONE)
-		return load_fail(error, EINVAL,
-				 "%s: format %s has no deletes; give --evict=lru:KEYS or --evict=idle:ROWS",
-				 input_name(in), trace_formats[format]->name);
+		return load_fail(
+			error, EINVAL,
+			"%s: format %s has no deletes; give --evict=lru:KEYS or --evict=idle:ROWS",
+			input_name(in), trace_formats[format]->name);
 	if (!trace_formats[format]->needs_evict && options->evict.kind != EVICT_NONE)
 		return load_fail(error, EINVAL,
 				 "%s: format %s has deletes of its own; leave --evict out",

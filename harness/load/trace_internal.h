@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* trace_internal.h - what a trace format fills in; see trace.h for the formats themselves.
  *
- * A new format is one file trace_NAME.c that ends with its const table, one line in trace_formats.c and one
- * in enum trace_format_id.
+ * A new format is one file trace_NAME.c that ends with its const table, one line in trace_formats.c
+ * and one in enum trace_format_id.
  */
 #ifndef RECLAIMBENCH_TRACE_INTERNAL_H
 #define RECLAIMBENCH_TRACE_INTERNAL_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* trace_malloc_csv.c - allocator calls recorded by scripts/record-malloc: I insert, D delete, U update in
- * place; keys are addresses in hexadecimal. */
+/* trace_malloc_csv.c - allocator calls recorded by scripts/record-malloc: I insert, D delete, U
+ * update in place; keys are addresses in hexadecimal. */
 #include "load/trace_internal.h"
 
 #include <string.h>
@@ -19,10 +19,11 @@ static int trace_malloc_csv_key(struct trace_decoder *d, void *ctx, const char *
 
 	(void)ctx;
 	if (!trace_parse_hex(text, len, key))
-		return trace_bad_row(d,
-				     "key %s is not an address of up to 16 hexadecimal digits; for keys "
-				     "that are paths give --trace-format=paths-csv",
-				     load_quote(quoted, text, len));
+		return trace_bad_row(
+			d,
+			"key %s is not an address of up to 16 hexadecimal digits; for keys "
+			"that are paths give --trace-format=paths-csv",
+			load_quote(quoted, text, len));
 	return 0;
 }
 

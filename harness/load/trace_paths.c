@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* trace_paths.c - file system calls: the own CSV with paths as keys.  G lookup, I created, D removed,
- * U replaced. */
+/* trace_paths.c - file system calls: the own CSV with paths as keys.  G lookup, I created, D
+ * removed, U replaced. */
 #include "load/names.h"
 #include "load/trace_internal.h"
 

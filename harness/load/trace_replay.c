@@ -95,7 +95,8 @@ void trace_shards_free(struct trace_shards *s)
 	*s = (struct trace_shards){0};
 }
 
-/* One more than the last time, so that a pass does not begin at the instant at which the one before ended. */
+/* One more than the last time, so that a pass does not begin at the instant at which the one before
+ * ended. */
 static uint64_t trace_pass_time(const struct trace *t)
 {
 	return t->stats.duration + 1;

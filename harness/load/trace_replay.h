@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* trace_replay.h - a loaded trace as the operations of N workers.
  *
- * Sharding: by a hash of the key, so that one worker does all operations on a key, in the recorded order.
- * thread_done goes to worker tid % N.
+ * Sharding: by a hash of the key, so that one worker does all operations on a key, in the recorded
+ * order. thread_done goes to worker tid % N.
  *
- * Repetition: when the trace is over it begins again with other keys (pass k xors a constant of k into every
- * key: within a pass they stay distinct, and two passes meet with a probability of about
- * (keys * passes)^2 / 2^64).  Before that, what is live at the end is deleted, as when the recorded program
- * exits, so that passes do not pile up.
+ * Repetition: when the trace is over it begins again with other keys (pass k xors a constant of k
+ * into every key: within a pass they stay distinct, and two passes meet with a probability of about
+ * (keys * passes)^2 / 2^64).  Before that, what is live at the end is deleted, as when the recorded
+ * program exits, so that passes do not pile up.
  *
- * Pacing: `max` back to back; `1x` by the recorded times (`2x` twice as fast); RATE by a schedule of its own
- * (sched.h), whatever the recorded times.
+ * Pacing: `max` back to back; `1x` by the recorded times (`2x` twice as fast); RATE by a schedule
+ * of its own (sched.h), whatever the recorded times.
  *
  * Threads: the shards are read-only once made; each worker owns its struct trace_replay.
  */
@@ -48,11 +48,13 @@ struct trace_shard {
 
 struct trace_shards {
 	unsigned n;
-	struct trace_op *ops; /* all, shard after shard; NULL when n is 1 (then they are the trace's) */
+	struct trace_op
+		*ops; /* all, shard after shard; NULL when n is 1 (then they are the trace's) */
 	struct trace_shard *shard;
 };
 
-/* Which of n workers an operation belongs to.  Not the map's hash, so that shards are no parts of the table. */
+/* Which of n workers an operation belongs to.  Not the map's hash, so that shards are no parts of
+ * the table. */
 static inline unsigned trace_shard_of(const struct trace_op *op, unsigned n)
 {
 	if (n == 1)
@@ -83,9 +85,9 @@ void trace_replay_init(struct trace_replay *r, const struct trace *t,
 		       const struct trace_shards *shards, unsigned thread,
 		       const struct trace_pace *pace);
 
-/* The next operation, and when it is meant to start (ns since the replay's begin; 0 unless the pace is
- * recorded).  Goes on with another pass for ever; false only when the shard is empty.
- * Cost: about 3 ns and the memory traffic of 24 bytes. */
+/* The next operation, and when it is meant to start (ns since the replay's begin; 0 unless the pace
+ * is recorded).  Goes on with another pass for ever; false only when the shard is empty. Cost:
+ * about 5 ns and the memory traffic of 24 bytes. */
 bool trace_replay_next(struct trace_replay *r, struct op *op, double *start_ns);
 
 #endif

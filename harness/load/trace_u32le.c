@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* trace_u32le.c - a bare stream of 32-bit keys: each is a get, and on a miss an insert; the eviction policy
- * deletes.  The row number is the clock. */
+/* trace_u32le.c - a bare stream of 32-bit keys: each is a get, and on a miss an insert; the
+ * eviction policy deletes.  The row number is the clock. */
 #include "load/evict.h"
 #include "load/trace_internal.h"
 
@@ -60,11 +60,12 @@ static int trace_u32le_decode(struct trace_decoder *d, enum trace_clock *clock)
 		}
 	} while (!rc && got == sizeof(batch));
 	if (!rc && got % 4)
-		rc = load_fail(d->error, EINVAL,
-			       "%s: byte %llu: %zu bytes are left; keys of 4 bytes were expected, the "
-			       "file is cut short or of another format",
-			       input_name(d->in), (unsigned long long)(input_offset(d->in) - got % 4),
-			       got % 4);
+		rc = load_fail(
+			d->error, EINVAL,
+			"%s: byte %llu: %zu bytes are left; keys of 4 bytes were expected, the "
+			"file is cut short or of another format",
+			input_name(d->in), (unsigned long long)(input_offset(d->in) - got % 4),
+			got % 4);
 	d->stats->kinds[0].n_rows = d->stats->kinds[0].n_ops = d->stats->n_rows;
 out:
 	evict_fini(&e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* record_threads.c - a program for test_record.c to record: known numbers of blocks of telling sizes, made and
- * freed across threads, with a fork amid, all functions of the allocator, and an end by _exit(). */
+/* record_threads.c - a program for test_record.c to record: known numbers of blocks of telling
+ * sizes, made and freed across threads, with a fork amid, all functions of the allocator, and an
+ * end by _exit(). */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 #define N_THREADS 4
-#define N_BLOCKS 5000
+#define N_BLOCKS  5000
 
 /* Blocks on their way from the thread that made them to the next one, which frees them. */
 static void *blocks[N_THREADS][N_BLOCKS];
@@ -38,14 +39,9 @@ static void all_functions(void)
 {
 	volatile size_t too_many = (size_t)-1;
 	void *p = NULL;
-	void *all[8] = {calloc(7, 11),
-			memalign(64, 78),
-			aligned_alloc(64, 128),
-			valloc(79),
-			pvalloc(80),
-			reallocarray(NULL, 9, 9),
-			realloc(NULL, 82),
-			strdup("83")};
+	void *all[8] = {calloc(7, 11),	   memalign(64, 78), aligned_alloc(64, 128),
+			valloc(79),	   pvalloc(80),	     reallocarray(NULL, 9, 9),
+			realloc(NULL, 82), strdup("83")};
 
 	if (posix_memalign(&p, 64, 84) == 0)
 		free(p);

@@ -122,7 +122,8 @@ static void test_threads_fork_and_exit(void **state)
 
 	/* 4 threads x 5,000 blocks made before the barrier and as many after it. */
 	assert_int_equal(count(t, OP_INSERT, 1001), 40000);
-	/* Each of the 20,000 grows, half of them to 33,003 bytes: inserted anew, or updated in place. */
+	/* Each of the 20,000 grows, half of them to 33,003 bytes: inserted anew, or updated in
+	 * place. */
 	assert_int_equal(count(t, OP_INSERT, 3003) + count(t, OP_UPDATE, 3003), 10000);
 	assert_int_equal(count(t, OP_INSERT, 33003) + count(t, OP_UPDATE, 33003), 10000);
 	assert_int_equal(count(t, OP_DELETE, 3003), 10000);
@@ -135,7 +136,8 @@ static void test_threads_fork_and_exit(void **state)
 	assert_int_equal(count(t, OP_DELETE, 4004), 0);
 	assert_int_equal(count(t, OP_INSERT, 5005), 0);
 	assert_int_equal(count(t, OP_INSERT, 6006), 1);
-	/* calloc, memalign, aligned_alloc, valloc, pvalloc, reallocarray, realloc, strdup, posix_memalign. */
+	/* calloc, memalign, aligned_alloc, valloc, pvalloc, reallocarray, realloc, strdup,
+	 * posix_memalign. */
 	static const uint32_t sizes[] = {77, 78, 128, 79, 80, 81, 82, 3, 84};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -203,8 +205,10 @@ static void test_bad_usage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ordinary_program), cmocka_unit_test(test_threads_fork_and_exit),
-		cmocka_unit_test(test_children),	 cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_ordinary_program),
+		cmocka_unit_test(test_threads_fork_and_exit),
+		cmocka_unit_test(test_children),
+		cmocka_unit_test(test_exec),
 		cmocka_unit_test(test_bad_usage),
 	};
 

@@ -100,9 +100,9 @@ static int compare_double(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Largest distance between the times of a stage and uniform ones (Kolmogorov-Smirnov), and between its gaps
- * and exponential ones.  1.95 / sqrt(n) is exceeded with a probability of 0.001; the seed is fixed, so it is
- * or it is not. */
+/* Largest distance between the times of a stage and uniform ones (Kolmogorov-Smirnov), and between
+ * its gaps and exponential ones.  1.95 / sqrt(n) is exceeded with a probability of 0.001; the seed
+ * is fixed, so it is or it is not. */
 static void test_poisson_is_poisson(void **state)
 {
 	enum { N = 20000 };
@@ -199,8 +199,8 @@ static void test_wait_is_never_early(void **state)
 	for (int mode = PACE_SLEEP_AND_SPIN; mode <= PACE_SLEEP_ONLY; mode++) {
 		pace_init(&p, &clock, (enum pace_mode)mode, NULL, &hooks);
 		for (int i = 0; i < 50; i++) {
-			const uint64_t start = clock_ticks(&clock) +
-					       clock_ns_to_ticks(&clock, ahead_ns[i % 5]);
+			const uint64_t start =
+				clock_ticks(&clock) + clock_ns_to_ticks(&clock, ahead_ns[i % 5]);
 			const uint64_t now = pace_wait(&p, start);
 
 			assert_true(now >= start);
@@ -218,7 +218,8 @@ static void test_wait_is_never_early(void **state)
 	}
 }
 
-/* A start in the past is due at once and hooks stay silent: being behind is no reason to go offline. */
+/* A start in the past is due at once and hooks stay silent: being behind is no reason to go
+ * offline. */
 static void test_behind_runs_back_to_back(void **state)
 {
 	struct counts counts = {0};

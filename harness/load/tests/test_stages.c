@@ -33,7 +33,7 @@ static void expect_bad(const char *text, int err, const char *a, const char *b)
 
 static void test_default_stages(void **state)
 {
-	struct load_error error;
+	struct load_error error = {""};
 	struct stages s;
 
 	(void)state;
@@ -52,13 +52,14 @@ static void test_default_stages(void **state)
 
 static void test_modifiers(void **state)
 {
-	struct load_error error;
+	struct load_error error = {""};
 	struct stages s;
 
 	(void)state;
-	assert_int_equal(stages_parse("5k:5s:stall=10ms,5k:500ms:stall=forever:churn=8,1.5k:1m:churn=3",
-				      &s, &error),
-			 0);
+	assert_int_equal(
+		stages_parse("5k:5s:stall=10ms,5k:500ms:stall=forever:churn=8,1.5k:1m:churn=3", &s,
+			     &error),
+		0);
 	assert_int_equal(s.n, 3);
 	expect_stage(&s.stage[0], "5k:stall=10ms", 5000, 5 * S);
 	assert_int_equal(s.stage[0].stall_ns, 10000000);
@@ -72,7 +73,7 @@ static void test_modifiers(void **state)
 /* Rows of a result are told apart by the stage's name. */
 static void test_equal_names_are_numbered(void **state)
 {
-	struct load_error error;
+	struct load_error error = {""};
 	struct stages s;
 
 	(void)state;
@@ -113,7 +114,7 @@ static void test_bad_stages_name_the_place(void **state)
 static void test_too_many_stages(void **state)
 {
 	char text[6 * (STAGES_MAX + 1) + 1];
-	struct load_error error;
+	struct load_error error = {""};
 	struct stages s;
 	size_t n = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_trace_shared.c - the recorded traces: every figure that is known of them.  own-gitlog comes with the
- * project; the others are looked for in the folder RECLAIMBENCH_TRACES (../shared/traces unless set) and the
- * test of one that is not there is skipped. */
+/* test_trace_shared.c - the recorded traces: every figure that is known of them.  own-gitlog comes
+ * with the project; the others are looked for in the folder RECLAIMBENCH_TRACES (../shared/traces
+ * unless set) and the test of one that is not there is skipped. */
 #include "load/trace.h"
 
 #include <setjmp.h>
@@ -14,7 +14,8 @@
 
 #include <cmocka.h>
 
-/* Under the sanitizers sorting millions of lifetimes takes a minute: the own trace and one policy remain. */
+/* Under the sanitizers sorting millions of lifetimes takes a minute: the own trace and one policy
+ * remain. */
 #ifdef RECLAIMBENCH_SANITIZED
 #define N_POLICIES 1
 #define MAX_SORTED 1000000
@@ -72,8 +73,8 @@ static void expect_live(const struct trace *t, uint64_t n_distinct, uint64_t n_p
 					   s->n_ops[OP_UPDATE] + s->n_ops[OP_THREAD_DONE]);
 }
 
-static void expect_ops(const struct trace *t, uint64_t n_gets, uint64_t n_inserts, uint64_t n_deletes,
-		       uint64_t n_updates)
+static void expect_ops(const struct trace *t, uint64_t n_gets, uint64_t n_inserts,
+		       uint64_t n_deletes, uint64_t n_updates)
 {
 	assert_int_equal(t->stats.n_ops[OP_GET], n_gets);
 	assert_int_equal(t->stats.n_ops[OP_INSERT], n_inserts);
@@ -112,8 +113,8 @@ static int compare_birth(const void *a, const void *b)
 	return (x->at > y->at) - (x->at < y->at);
 }
 
-/* Lifetimes from insert to delete in the trace's clock, sorted.  Worked out by sorting, on purpose not in the
- * way the loader does it.  Returns how many. */
+/* Lifetimes from insert to delete in the trace's clock, sorted.  Worked out by sorting, on purpose
+ * not in the way the loader does it.  Returns how many. */
 static size_t lifetimes(const struct trace *t, uint64_t **out)
 {
 	struct birth *b = malloc(t->n_ops * sizeof(*b));
