@@ -150,7 +150,7 @@ lint: ## clang-format, clang-tidy, cppcheck, shellcheck, and orders without a pa
 format: ## let clang-format rewrite the sources
 	@git ls-files '*.[ch]' '*.cc' | xargs clang-format -i
 
-coverage: ## lines and branches that the tests reach: build/coverage/index.html
+coverage: ## lines and branches that the tests reach: build/coverage/html/index.html
 	@scripts/install-deps --dev
 	@+scripts/coverage
 

@@ -162,19 +162,11 @@ static int cli_add_operand(struct cli_args *args, const char *text)
 	return 0;
 }
 
-int cli_parse(struct cli_args *args, const struct cli_command *command, int argc, char **argv)
+static int cli_parse_all(struct cli_args *args, int argc, char **argv)
 {
 	bool options_ended = false;
 	int code = 0;
 
-	*args = (struct cli_args){.command = command};
-	/* Released by cli_free(). */
-	args->values = calloc(cli_n_options(command) + 1, sizeof(*args->values));
-	args->operands = calloc((size_t)argc + 1, sizeof(*args->operands));
-	if (!args->values || !args->operands) {
-		cli_error("out of memory");
-		return EXIT_USAGE;
-	}
 	for (int i = 1; i < argc && code == 0; i++) {
 		const char *arg = argv[i];
 
@@ -183,7 +175,7 @@ int cli_parse(struct cli_args *args, const struct cli_command *command, int argc
 		} else if (strcmp(arg, "--") == 0) {
 			options_ended = true;
 		} else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-			cli_print_help(command);
+			cli_print_help(args->command);
 			return -1;
 		} else if (arg[1] != '-') {
 			cli_error("unknown option %s; options are long: --name=value", arg);
@@ -200,6 +192,25 @@ void cli_free(struct cli_args *args)
 	free(args->values);
 	free(args->operands);
 	*args = (struct cli_args){0};
+}
+
+int cli_parse(struct cli_args *args, const struct cli_command *command, int argc, char **argv)
+{
+	int code;
+
+	*args = (struct cli_args){.command = command};
+	/* Released by cli_free(). */
+	args->values = calloc(cli_n_options(command) + 1, sizeof(*args->values));
+	args->operands = calloc((size_t)argc + 1, sizeof(*args->operands));
+	if (args->values && args->operands) {
+		code = cli_parse_all(args, argc, argv);
+	} else {
+		cli_error("out of memory");
+		code = EXIT_USAGE;
+	}
+	if (code != 0)
+		cli_free(args);
+	return code;
 }
 
 /* ---------------------------------------------------------------- values */

@@ -70,8 +70,8 @@ struct cli_args {
 /* Parse `--name=value`, `--name value`, `--flag`, `--` and operands.  Prints --help itself.
  * Returns 0; EXIT_USAGE after printing what is wrong and what is nearest to it; or -1 when --help
  * was printed and the caller shall return EXIT_GOOD.  Operands given to a command whose `operands` is ""
- * are refused; how many there must be is the command's to check.  Free with cli_free(), after an error
- * too. */
+ * are refused; how many there must be is the command's to check.  Free with cli_free(); on any
+ * result but 0 nothing is held (cli_free() does no harm then). */
 int cli_parse(struct cli_args *args, const struct cli_command *command, int argc, char **argv)
 	__attribute__((warn_unused_result));
 void cli_free(struct cli_args *args);
