@@ -17,6 +17,7 @@
 #define N_SKEW_ROUNDS 2		/* times round the processors */
 #define MAX_SKEW_CPUS 64	/* a move costs some 10 us; more of them would be felt at start */
 
+#if defined(__x86_64__)
 static uint64_t raw_ns(void)
 {
 	struct timespec ts;
@@ -25,7 +26,6 @@ static uint64_t raw_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-#if defined(__x86_64__)
 static bool has_invariant_tsc(void)
 {
 	unsigned a, b, c, d;
