@@ -4,20 +4,8 @@
 
 #include "hmap_internal.h"
 
-void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out)
+static void hmap_table_state(const struct hmap *m, const struct table *table, struct hmap_state *out)
 {
-	const bool must_protect = m->flags & NEEDS_PROTECT;
-	const struct table *table;
-
-	/* READER_LOCKS: any one stripe keeps the table from being replaced. */
-	if (m->flags & READER_LOCKS)
-		hmap_stripe_lock_index(m, t, 0);
-	table = must_protect ? hmap_protect_table(m, t) : load_acquire(&m->table);
-	*out = (struct hmap_state){.count = hmap_count(m)};
-	for (unsigned i = 0; i < reclaim_config(m->r)->max_threads; i++)
-		out->n_revivals += load_relaxed(&m->locals[i].n_revivals);
-	if (!table)
-		return;
 	/* Relaxed: a picture of the moment. */
 	out->has_array = true;
 	out->b = table->b;
@@ -32,8 +20,22 @@ void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out
 	if (table->old)
 		out->old_array_bytes =
 			(table->old_extra->n_buckets + table->old_extra->n_surplus) * HMAP_BUCKET_BYTES;
+}
+
+void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out)
+{
+	const struct table *table;
+
+	/* READER_LOCKS: any one stripe keeps the table from being replaced. */
 	if (m->flags & READER_LOCKS)
-		hmap_stripe_unlock(t);
+		hmap_stripe_lock_index(m, t, 0);
+	table = m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : load_acquire(&m->table);
+	*out = (struct hmap_state){.count = hmap_count(m)};
+	for (unsigned i = 0; i < reclaim_config(m->r)->max_threads; i++)
+		out->n_revivals += load_relaxed(&m->locals[i].n_revivals);
+	if (table)
+		hmap_table_state(m, table, out);
+	hmap_stripe_unlock(t);
 }
 
 uint64_t hmap_count_overflow(struct hmap *m)

@@ -162,6 +162,13 @@ static void run_model(const struct variant *v, uint64_t seed)
 	uint64_t *model = calloc(N_KEYS, sizeof(*model));
 	uint64_t n_live = 0;
 
+	struct hmap_state before;
+
+	reclaim_enter(t);
+	hmap_state(m, t, &before);
+	reclaim_exit(t);
+	assert_false(before.has_array);
+	assert_null(t->map_lock);
 	for (uint64_t i = 0; i < N_MODEL_OPS; i++) {
 		const uint64_t phase = i * 6 / N_MODEL_OPS;
 		const uint64_t n_keys = phase == 5 ? 40 : N_KEYS;
