@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define N_THREADS 4
-#define N_BLOCKS  5000
+#define N_BLOCKS 5000
 
 /* Blocks on their way from the thread that made them to the next one, which frees them. */
 static void *blocks[N_THREADS][N_BLOCKS];

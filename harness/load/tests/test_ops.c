@@ -188,6 +188,24 @@ static void test_prefill_has_no_duplicates(void **state)
 	}
 }
 
+/* Of the popular keys as many are there from the start as of the others: half, with equal inserts and
+ * deletes.  160 are more than five standard deviations. */
+static void test_prefill_ignores_popularity(void **state)
+{
+	const struct keys keys = make_keys("zipf", "50/25/25", 10000, 9);
+	struct keytab popular = {0};
+	int n_prefilled = 0;
+
+	(void)state;
+	assert_int_equal(keys.n_universe, 20000);
+	for (uint64_t id = 0; id < 4000; id++)
+		*keytab_put(&popular, keys_scatter(&keys, id)) = 1;
+	for (uint64_t i = 0; i < 10000; i++)
+		n_prefilled += keytab_find(&popular, keys_prefill(&keys, i, 1)) != NULL;
+	assert_true(abs(n_prefilled - 2000) < 160);
+	keytab_fini(&popular);
+}
+
 /* Do a stream on a plain set. */
 struct model {
 	struct keytab live;
@@ -393,6 +411,13 @@ static void test_digest_is_of_the_operations(void **state)
 		digest_add(&d[i], i ? &b : &a);
 	}
 	assert_true(d[0].state != d[1].state);
+	for (int i = 0; i < 2; i++) {
+		const struct op other = {.type = OP_GET, .key = 1 + (uint64_t)i};
+
+		digest_init(&d[i], 0, 10);
+		digest_add(&d[i], &other);
+	}
+	assert_true(d[0].state != d[1].state);
 }
 
 /* The same numbers everywhere: xoshiro256** from state {1, 2, 3, 4}, worked out by hand for the
@@ -447,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_distributions_match_their_formula),
 		cmocka_unit_test(test_zipf_of_a_large_universe),
 		cmocka_unit_test(test_prefill_has_no_duplicates),
+		cmocka_unit_test(test_prefill_ignores_popularity),
 		cmocka_unit_test(test_uniform_is_steady),
 		cmocka_unit_test(test_fifo_retires_in_order),
 		cmocka_unit_test(test_waves_come_in_groups),

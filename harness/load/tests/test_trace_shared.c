@@ -177,6 +177,25 @@ static void test_own_gitlog(void **state)
 	trace_free(t);
 }
 
+/* The first 3,000 rows of own-worktree; counted with awk. */
+static void test_own_worktree_cut(void **state)
+{
+	const struct trace_options options = {.format = TRACE_AUTO};
+	struct trace *t = load("harness/load/tests/data/own-worktree-cut.paths.csv.gz", &options);
+
+	(void)state;
+	assert_int_equal(t->format, TRACE_PATHS_CSV);
+	assert_int_equal(t->stats.n_rows, 3000);
+	expect_ops(t, 2660, 244, 77, 19);
+	assert_int_equal(t->stats.n_get_misses, 883);
+	assert_int_equal(t->stats.n_delete_misses, 20);
+	assert_int_equal(t->stats.n_update_misses, 0);
+	assert_int_equal(t->stats.n_overwrites, 0);
+	assert_int_equal(t->stats.duration, 249246000);
+	expect_live(t, 331, 187, 187);
+	trace_free(t);
+}
+
 static void test_own_worktree(void **state)
 {
 	const struct trace_options options = {.format = TRACE_AUTO};
@@ -288,9 +307,9 @@ static void test_cachelib(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_gitlog), cmocka_unit_test(test_own_worktree),
-		cmocka_unit_test(test_aosp),	   cmocka_unit_test(test_cache2k),
-		cmocka_unit_test(test_cachelib),
+		cmocka_unit_test(test_own_gitlog),   cmocka_unit_test(test_own_worktree_cut),
+		cmocka_unit_test(test_own_worktree), cmocka_unit_test(test_aosp),
+		cmocka_unit_test(test_cache2k),	     cmocka_unit_test(test_cachelib),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
