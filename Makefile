@@ -118,6 +118,7 @@ $(B)/harness/load/tests/test_record: | build/librecordmalloc.so build/record_thr
 
 # Holds the scripts as strings (.incbin), which -MMD does not see.
 $(B)/harness/report/plot_scripts.o: $(wildcard scripts/plots/*.gp)
+$(B)/harness/report/html_page.o: harness/report/report.css harness/report/report.js
 
 tests: $(TEST_BIN)
 

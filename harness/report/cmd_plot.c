@@ -9,12 +9,13 @@
 #include "units.h"
 
 static const struct cli_option plot_options[] = {
-	{ "object", "CLASS", NULL,
-	  "object class whose lifetimes are drawn: value, bucket, array, ... (default: the one with most deaths)" },
-	{ "metric", "METRIC[/PHASE]/STAT", "lifetime/total/p99", "figure of the heat map" },
-	{ "max-settings", "N", "8", "draw the figures of one setting for the first N settings" },
-	{ "quiet", NULL, NULL, "print no list of figures" },
-	{ NULL, NULL, NULL, NULL },
+	{"object", "CLASS", NULL,
+	 "object class whose lifetimes are drawn: value, bucket, array, ... (default: the one with "
+	 "most deaths)"},
+	{"metric", "METRIC[/PHASE]/STAT", "lifetime/total/p99", "figure of the heat map"},
+	{"max-settings", "N", "8", "draw the figures of one setting for the first N settings"},
+	{"quiet", NULL, NULL, "print no list of figures"},
+	{NULL, NULL, NULL, NULL},
 };
 
 static int cmd_plot_main(int argc, char **argv);
@@ -38,7 +39,8 @@ static void cmd_plot_list(const struct plot_dir *p)
 
 		n_drawn += info->is_drawn;
 		if (info->is_drawn)
-			printf("%-34s %s/%s.png, .svg, .gp, .dat\n", info->name, p->plots, info->name);
+			printf("%-34s %s/%s.png, .svg, .gp, .dat\n", info->name, p->plots,
+			       info->name);
 		else
 			printf("%-34s skipped: %s\n", info->name, info->reason);
 	}
@@ -61,7 +63,8 @@ static int cmd_plot_run(const struct cli_args *args)
 		return EXIT_USAGE;
 	}
 	if (units_parse_count(cli_get(args, "max-settings"), &max_settings) || !max_settings) {
-		cli_error("--max-settings=%s: should be a number from 1 on", cli_get(args, "max-settings"));
+		cli_error("--max-settings=%s: should be a number from 1 on",
+			  cli_get(args, "max-settings"));
 		return EXIT_USAGE;
 	}
 	if (plot_dir_open(&p, args->operands[0], error, sizeof(error))) {

@@ -160,8 +160,7 @@ int csv_rows_read(const char *path, const char *const *columns, size_t n_columns
 		  void *ctx, char *why, size_t why_size)
 {
 	struct csv_rows r = {
-		.columns = columns, .n_columns = n_columns, .row = row, .ctx = ctx, .line = 1
-	};
+		.columns = columns, .n_columns = n_columns, .row = row, .ctx = ctx, .line = 1};
 	FILE *in = fopen(path, "re");
 	int rc = -ENOMEM;
 

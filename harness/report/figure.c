@@ -113,8 +113,8 @@ static void figure_subtitle(struct figure *f, size_t setting)
 	figure_text(f, "subtitle", line);
 }
 
-int figure_begin(struct figure *f, struct figure_set *set, enum figure_script script, const char *name,
-		 size_t setting, const char *title, int width, int height)
+int figure_begin(struct figure *f, struct figure_set *set, enum figure_script script,
+		 const char *name, size_t setting, const char *title, int width, int height)
 {
 	const struct results *r = set->results;
 	char label[160];
@@ -134,7 +134,8 @@ int figure_begin(struct figure *f, struct figure_set *set, enum figure_script sc
 			fclose(f->gp);
 		return rc;
 	}
-	fprintf(f->gp, "# Made by `reclaimbench plot`; redraw with: gnuplot %s.gp\n", f->info->name);
+	fprintf(f->gp, "# Made by `reclaimbench plot`; redraw with: gnuplot %s.gp\n",
+		f->info->name);
 	fprintf(f->gp, "W = %d\nH = %d\n", width, height);
 	figure_text(f, "figure", f->info->name);
 	figure_text(f, "heading", title);
@@ -171,12 +172,13 @@ static int figure_draw(struct figure *f, const char *format)
 	rc = gnuplot_run(f->set->dir, script, format, said, sizeof(said));
 	if (rc == -ENOENT)
 		snprintf(f->set->error, sizeof(f->set->error),
-			 "gnuplot is not installed (Debian: apt-get install gnuplot-nox); the scripts and "
+			 "gnuplot is not installed (Debian: apt-get install gnuplot-nox); the "
+			 "scripts and "
 			 "their data are in %s",
 			 f->set->dir);
 	else if (rc)
-		snprintf(f->set->error, sizeof(f->set->error), "gnuplot failed on %s/%s: %s", f->set->dir,
-			 script, *said ? said : strerror(-rc));
+		snprintf(f->set->error, sizeof(f->set->error), "gnuplot failed on %s/%s: %s",
+			 f->set->dir, script, *said ? said : strerror(-rc));
 	return rc;
 }
 
@@ -298,7 +300,7 @@ int figure_legend_height(const struct results *r, size_t n_extra, int width, int
 	if (cols < 1)
 		cols = 1;
 	*n_cols = cols;
-	return 24 + 20 * ((n + cols - 1) / cols);
+	return 30 + 21 * ((n + cols - 1) / cols);
 }
 
 void figure_legend(struct figure *f, size_t n_extra, int width)

@@ -65,8 +65,8 @@ int figure_skip(struct figure_set *set, const char *name, size_t setting, const 
 
 /* Open the files and write what all scripts want: size, title, setting, series with colours.  0 or -errno
  * with set->error.  Finish with figure_end(). */
-int figure_begin(struct figure *f, struct figure_set *set, enum figure_script script, const char *name,
-		 size_t setting, const char *title, int width, int height)
+int figure_begin(struct figure *f, struct figure_set *set, enum figure_script script,
+		 const char *name, size_t setting, const char *title, int width, int height)
 	__attribute__((warn_unused_result));
 /* Close, run gnuplot for both images.  0 or -errno with set->error (-ENOENT: no gnuplot). */
 int figure_end(struct figure *f) __attribute__((warn_unused_result));
@@ -90,7 +90,8 @@ void figure_legend(struct figure *f, size_t n_extra, int width);
 /* Blocks of the data file; one that stays empty gets a row of NaN, so that indexes stay right. */
 void figure_block_begin(struct figure *f, const char *comment);
 void figure_row(struct figure *f, const double *values, size_t n);
-void figure_row_text(struct figure *f, double x, double y, const char *text); /* text is the 3rd column */
+void figure_row_text(struct figure *f, double x, double y,
+		     const char *text); /* text is the 3rd column */
 void figure_block_end(struct figure *f);
 
 /* Smallest and largest of what was seen. */
@@ -98,7 +99,7 @@ struct figure_range {
 	double min;
 	double max;
 };
-#define FIGURE_RANGE_EMPTY ((struct figure_range){ INFINITY, -INFINITY })
+#define FIGURE_RANGE_EMPTY ((struct figure_range){INFINITY, -INFINITY})
 void figure_range_add(struct figure_range *range, double value); /* NaN is passed over */
 bool figure_range_is_empty(const struct figure_range *range);
 

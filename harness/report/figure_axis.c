@@ -37,11 +37,13 @@ char *figure_format(char *buf, size_t size, enum figure_unit unit, double value,
 /* A tic's label: a power of ten (or of 1,024 for bytes) without needless digits. */
 static void figure_tic_label(char *buf, size_t size, enum figure_unit unit, double value)
 {
-	static const char *const times[] = { "ns", "us", "ms", "s", "ks" };
-	static const char *const bytes[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	static const char *const counts[] = { "", " k", " M", " G", " T" };
+	static const char *const times[] = {"ns", "us", "ms", "s", "ks"};
+	static const char *const bytes[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	static const char *const counts[] = {"", " k", " M", " G", " T"};
 	const double base = unit == FIGURE_BYTES ? 1024 : 1000;
-	const char *const *names = unit == FIGURE_TIME_NS ? times : unit == FIGURE_BYTES ? bytes : counts;
+	const char *const *names = unit == FIGURE_TIME_NS ? times
+				   : unit == FIGURE_BYTES ? bytes
+							  : counts;
 	size_t i = 0;
 
 	while (i < 4 && value >= base * 0.999) {
@@ -54,8 +56,8 @@ static void figure_tic_label(char *buf, size_t size, enum figure_unit unit, doub
 /* The step between tics, so that there are two at least and about eight at most. */
 static double figure_tic_step(enum figure_unit unit, double span)
 {
-	static const double steps_2[] = { 4, 16, 32, 1024 };
-	static const double steps_10[] = { 10, 100, 1000, 1e6 };
+	static const double steps_2[] = {4, 16, 32, 1024};
+	static const double steps_10[] = {10, 100, 1000, 1e6};
 	const double *steps = unit == FIGURE_BYTES ? steps_2 : steps_10;
 	size_t i = 0;
 
@@ -67,7 +69,7 @@ static double figure_tic_step(enum figure_unit unit, double span)
 /* Tics at 1, 2, 5 within a range of less than a factor of 20; returns how many were written. */
 static void figure_fine_tics(FILE *out, enum figure_unit unit, double low, double high)
 {
-	static const double fine_10[] = { 1, 2, 3, 5, 7 };
+	static const double fine_10[] = {1, 2, 3, 5, 7};
 	const char *comma = "";
 	char label[48];
 
@@ -98,12 +100,14 @@ static void figure_fine_tics_2(FILE *out, double low, double high)
 	}
 }
 
-static void figure_coarse_tics(FILE *out, enum figure_unit unit, double low, double high, double step)
+static void figure_coarse_tics(FILE *out, enum figure_unit unit, double low, double high,
+			       double step)
 {
 	const char *comma = "";
 	char label[48];
 
-	for (double at = pow(step, floor(log(low) / log(step) + 1e-9)); at <= high * 1.001; at *= step) {
+	for (double at = pow(step, floor(log(low) / log(step) + 1e-9)); at <= high * 1.001;
+	     at *= step) {
 		if (at < low * 0.999)
 			continue;
 		figure_tic_label(label, sizeof(label), unit, at);
@@ -130,7 +134,8 @@ void figure_log_axis(char *buf, size_t size, const char *axis, enum figure_unit 
 	/* Air at both ends, so that no marker is cut. */
 	low /= 1 + 0.05 * log(high / low);
 	high *= 1 + 0.05 * log(high / low);
-	fprintf(out, "set logscale %s; set %srange [%.6g:%.6g]; set %stics (", axis, axis, low, high, axis);
+	fprintf(out, "set logscale %s; set %srange [%.6g:%.6g]; set %stics (", axis, axis, low,
+		high, axis);
 	if (high / low >= 40)
 		figure_coarse_tics(out, unit, low, high, figure_tic_step(unit, high / low));
 	else if (unit == FIGURE_BYTES)

@@ -5,7 +5,7 @@
 
 #include "report/figures.h"
 
-enum { CURVES_WIDTH = 960, CURVES_PANEL_HEIGHT = 320, CURVES_HEAD_HEIGHT = 56 };
+enum { CURVES_WIDTH = 960, CURVES_PANEL_HEIGHT = 332, CURVES_HEAD_HEIGHT = 56 };
 
 int figure_curves_add(struct figure_curves *c, const struct figure_point *point)
 {
@@ -30,18 +30,18 @@ static void figure_curves_block(struct figure *f, const struct figure_curves *c,
 
 	snprintf(comment, sizeof(comment), "%s: %s: %s", c->panels[panel],
 		 f->set->results->series[series].label,
-		 kind == 0 ? "measured" :
-		 kind == 1 ? "lower bounds" :
-			     c->extra_text);
+		 kind == 0   ? "measured"
+		 : kind == 1 ? "lower bounds"
+			     : c->extra_text);
 	figure_block_begin(f, comment);
 	for (size_t i = 0; i < c->n_points; i++) {
 		const struct figure_point *p = &c->points[i];
-		const double row[] = { p->x, p->y, p->low, p->high };
+		const double row[] = {p->x, p->y, p->low, p->high};
 
 		if (p->panel != panel || p->series != series || p->is_extra != (kind == 2))
 			continue;
 		if (kind == 1 && p->is_bound && last && !last->is_bound)
-			figure_row(f, (const double[]){ last->x, last->y, last->low, last->high }, 4);
+			figure_row(f, (const double[]){last->x, last->y, last->low, last->high}, 4);
 		if (kind == 2 || (kind == 1) == p->is_bound)
 			figure_row(f, row, 4);
 		else if (kind == 0 && f->n_rows)
@@ -68,10 +68,11 @@ static void figure_curves_yaxes(struct figure *f, const struct figure_curves *c)
 			figure_range_add(&range, c->points[i].high);
 		}
 		if (figure_range_is_empty(&range))
-			range = (struct figure_range){ 1, 10 };
+			range = (struct figure_range){1, 10};
 		figure_log_axis(axis, sizeof(axis), "y", c->units[panel], &range);
 		figure_array_commands(f, "yaxis_of", panel, axis);
-		figure_array_text(f, "ylabel_of", panel, c->ylabels ? c->ylabels[panel] : c->ylabel);
+		figure_array_text(f, "ylabel_of", panel,
+				  c->ylabels ? c->ylabels[panel] : c->ylabel);
 	}
 }
 

@@ -36,11 +36,11 @@ struct figure_curves {
 	size_t setting;
 	size_t n_panels;
 	char (*panels)[64];
-	const char *ylabel;		/* of all panels, or */
-	const char *const *ylabels;	/* one each */
-	const enum figure_unit *units;	/* of y, per panel */
-	bool has_own_y;			/* panels do not share their y range */
-	const char *xlabel, *xaxis;	/* xaxis: gnuplot commands */
+	const char *ylabel;	       /* of all panels, or */
+	const char *const *ylabels;    /* one each */
+	const enum figure_unit *units; /* of y, per panel */
+	bool has_own_y;		       /* panels do not share their y range */
+	const char *xlabel, *xaxis;    /* xaxis: gnuplot commands */
 	const char *extra_kind, *extra_text;
 	struct figure_point *points; /* in drawing order within a panel and series */
 	size_t n_points;

@@ -96,7 +96,9 @@ static void bars_block_grouped(struct figure *f, const struct bars *b, size_t pa
 		const double y0 = (double)s + 0.6 + slot * (double)kind;
 
 		if (!isnan(value))
-			figure_row(f, (const double[]){ 0, value, y0 + slot * 0.06, y0 + slot * 0.94 }, 4);
+			figure_row(f,
+				   (const double[]){0, value, y0 + slot * 0.06, y0 + slot * 0.94},
+				   4);
 	}
 }
 
@@ -119,8 +121,8 @@ static void bars_block_stacked(struct figure *f, const struct bars *b, size_t pa
 			x0 += isnan(below) ? 0 : below;
 		}
 		figure_row(f,
-			   (const double[]){ 100 * x0 / sum, 100 * (x0 + value) / sum, (double)s + 0.65,
-					     (double)s + 1.35 },
+			   (const double[]){100 * x0 / sum, 100 * (x0 + value) / sum,
+					    (double)s + 0.65, (double)s + 1.35},
 			   4);
 	}
 }
@@ -152,8 +154,9 @@ static void bars_text_grouped(struct figure *f, const struct bars *b, size_t pan
 		if (isnan(b->values[i]))
 			continue;
 		is_any = true;
-		figure_row_text(f, b->values[i], (double)s + 0.6 + slot * ((double)k + 0.5),
-				figure_format(text, sizeof(text), b->unit, b->values[i], b->bounds[i]));
+		figure_row_text(
+			f, b->values[i], (double)s + 0.6 + slot * ((double)k + 0.5),
+			figure_format(text, sizeof(text), b->unit, b->values[i], b->bounds[i]));
 	}
 	if (!is_any)
 		figure_row_text(f, 0, (double)s + 1, "no figure");
@@ -196,7 +199,8 @@ static void bars_write(struct figure *f, const struct bars *b)
 
 		figure_array_text(f, "panel", p, b->panels[p]);
 		figure_array_text(f, "xlabel_of", p, b->xlabels[p]);
-		figure_array_commands(f, "xtics_of", p, b->is_stacked ? "set xtics 0,25,100" : "set xtics auto");
+		figure_array_commands(f, "xtics_of", p,
+				      b->is_stacked ? "set xtics 0,25,100" : "set xtics auto");
 		/* Room for the text at the end of the longest bar. */
 		figure_array_number(f, "xmax", p, longest > 0 ? longest * 1.35 : 1);
 		bars_write_panel(f, b, p);
@@ -209,7 +213,7 @@ static int bars_draw(struct figure_set *set, const struct bars *b, const char *n
 	const size_t n_cols = b->n_panels > 1 ? 2 : 1;
 	const size_t n_rows = (b->n_panels + n_cols - 1) / n_cols;
 	const int row_px = b->is_stacked ? 26 : 8 + 15 * (int)b->n_kinds;
-	const int panel_h = 96 + row_px * (int)b->n_series;
+	const int panel_h = 104 + row_px * (int)b->n_series;
 	struct figure f;
 	int rc;
 
@@ -241,11 +245,12 @@ static const char *phases_note(const struct results_point *total)
 static void phases_fill(struct bars *b, const struct figure_set *set, size_t panel, size_t setting,
 			size_t stage, const char *object)
 {
-	static const char *const phases[] = { "ghost", "grace", "sweep", "limbo" };
+	static const char *const phases[] = {"ghost", "grace", "sweep", "limbo"};
 	const struct results *r = set->results;
 
 	for (size_t s = 0; s < r->n_series; s++) {
-		struct results_query query = { .metric = "lifetime", .object = object, .stat = "mean" };
+		struct results_query query = {
+			.metric = "lifetime", .object = object, .stat = "mean"};
 		bool is_split = false;
 
 		for (size_t k = 0; k < b->n_kinds; k++) {
@@ -261,14 +266,16 @@ static void phases_fill(struct bars *b, const struct figure_set *set, size_t pan
 			b->bounds[bars_index(b, panel, k, s)] = results_is_bound(p);
 		}
 		query.phase = "total";
-		b->notes[panel * b->n_series + s] = phases_note(results_find(r, setting, s, stage, &query));
+		b->notes[panel * b->n_series + s] =
+			phases_note(results_find(r, setting, s, stage, &query));
 	}
 }
 
 /* Stages whose means of a phase exist. */
-static size_t phases_stages(const struct results *r, size_t setting, const char *object, size_t *stages)
+static size_t phases_stages(const struct results *r, size_t setting, const char *object,
+			    size_t *stages)
 {
-	static const char *const phases[] = { "ghost", "grace", "sweep", "limbo" };
+	static const char *const phases[] = {"ghost", "grace", "sweep", "limbo"};
 	size_t n = 0;
 
 	for (size_t stage = 0; stage < r->n_stages && n < BARS_MAX_PANELS; stage++) {
@@ -277,11 +284,13 @@ static size_t phases_stages(const struct results *r, size_t setting, const char 
 		if (!r->stages[stage].is_measured)
 			continue;
 		for (size_t i = 0; i < 4 * r->n_series && !is_there; i++) {
-			const struct results_query query = {
-				.metric = "lifetime", .object = object, .phase = phases[i % 4], .stat = "mean"
-			};
+			const struct results_query query = {.metric = "lifetime",
+							    .object = object,
+							    .phase = phases[i % 4],
+							    .stat = "mean"};
 
-			is_there = results_has_value(results_find(r, setting, i / 4, stage, &query));
+			is_there =
+				results_has_value(results_find(r, setting, i / 4, stage, &query));
 		}
 		if (is_there)
 			stages[n++] = stage;
@@ -298,9 +307,9 @@ int figure_phases(struct figure_set *set, size_t setting)
 	struct bars b = {
 		.n_kinds = 4,
 		.n_series = r->n_series,
-		.kinds = { "ghost: dead, not yet unlinked", "grace: unlinked, may be seen",
-			   "sweep: safe, not yet freed", "limbo: grace and sweep, not told apart" },
-		.colours = { 0xe69f00, 0x56b4e9, 0x009e73, 0xa0a0a0 },
+		.kinds = {"ghost: dead, not yet unlinked", "grace: unlinked, may be seen",
+			  "sweep: safe, not yet freed", "limbo: grace and sweep, not told apart"},
+		.colours = {0xe69f00, 0x56b4e9, 0x009e73, 0xa0a0a0},
 		.is_stacked = true,
 		.unit = FIGURE_TIME_NS,
 	};
@@ -327,7 +336,8 @@ int figure_phases(struct figure_set *set, size_t setting)
 /* Operations of a stage; NaN when unknown. */
 static double counters_n_ops(const struct results *r, size_t setting, size_t series, size_t stage)
 {
-	const struct results_query query = { .metric = "throughput", .stat = "rate", .role = "mutator" };
+	const struct results_query query = {
+		.metric = "throughput", .stat = "rate", .role = "mutator"};
 	const struct results_point *p = results_find(r, setting, series, stage, &query);
 
 	return results_has_value(p) ? p->value * r->stages[stage].stage_s : NAN;
@@ -365,7 +375,8 @@ static void counters_fill(struct bars *b, const struct results *r, size_t panel,
 		const double n_ops = counters_n_ops(r, setting, s, stage);
 
 		for (size_t k = 0; k < b->n_kinds; k++) {
-			struct results_query query = { .metric = event, .stat = "sum", .role = b->kinds[k] };
+			struct results_query query = {
+				.metric = event, .stat = "sum", .role = b->kinds[k]};
 			const struct results_point *p = results_find(r, setting, s, stage, &query);
 
 			if (!results_has_value(p)) {
@@ -383,7 +394,7 @@ static void counters_drop_empty_kinds(struct bars *b)
 {
 	const size_t n_kinds = b->n_kinds;
 	size_t kept = 0;
-	bool is_used[BARS_MAX_KINDS] = { false };
+	bool is_used[BARS_MAX_KINDS] = {false};
 
 	for (size_t i = 0; i < b->n_panels * n_kinds * b->n_series; i++)
 		if (b->values[i] > 0)
@@ -412,8 +423,8 @@ int figure_counters(struct figure_set *set, size_t setting)
 	struct bars b = {
 		.n_kinds = 4,
 		.n_series = r->n_series,
-		.kinds = { "mutator", "reader", "collector", "process" },
-		.colours = { 0x0072b2, 0x56b4e9, 0xd55e00, 0x909090 },
+		.kinds = {"mutator", "reader", "collector", "process"},
+		.colours = {0x0072b2, 0x56b4e9, 0xd55e00, 0x909090},
 		.unit = FIGURE_COUNT,
 	};
 	int rc;
@@ -434,7 +445,8 @@ int figure_counters(struct figure_set *set, size_t setting)
 	if (!rc)
 		counters_drop_empty_kinds(&b);
 	if (!rc && !b.n_kinds)
-		rc = figure_skip(set, name, setting, title, "no counter of the last stage is above 0");
+		rc = figure_skip(set, name, setting, title,
+				 "no counter of the last stage is above 0");
 	else if (!rc)
 		rc = bars_draw(set, &b, name, setting, title);
 	bars_fini(&b);

@@ -47,14 +47,16 @@ static int figures_compare_x(const void *a, const void *b)
 static void figures_percentile_axis(char *buf, size_t size, double max_x)
 {
 	snprintf(buf, size,
-		 "set logscale x; set xrange [1.8:%.6g]; set xtics ('50 %%%%' 2, '90 %%%%' 10, '99 %%%%' 100, "
+		 "set logscale x; set xrange [1.8:%.6g]; set xtics ('50 %%%%' 2, '90 %%%%' 10, '99 "
+		 "%%%%' 100, "
 		 "'99.9 %%%%' 1000, '99.99 %%%%' 10000)",
 		 max_x * 1.35);
 }
 
 /* All percentiles of one metric, a panel per stage.  Adds to c->points. */
 static int figures_collect_percentiles(const struct results *r, struct figure_curves *c,
-				       const size_t *stages, const struct results_query *query, bool is_extra)
+				       const size_t *stages, const struct results_query *query,
+				       bool is_extra)
 {
 	for (size_t panel = 0; panel < c->n_panels; panel++) {
 		for (size_t i = 0; i < r->n_points; i++) {
@@ -64,21 +66,23 @@ static int figures_collect_percentiles(const struct results *r, struct figure_cu
 			double q;
 			int rc;
 
-			if (p->setting != c->setting || p->stage != stages[panel] || !(p->value > 0) ||
+			if (p->setting != c->setting || p->stage != stages[panel] ||
+			    !(p->value > 0) ||
 			    strcmp(table_string(r->table, p->metric), query->metric) ||
 			    !figures_quantile(stat, &q))
 				continue;
 			exact.stat = stat;
 			if (results_find(r, p->setting, p->series, p->stage, &exact) != p)
 				continue;
-			rc = figure_curves_add(c, &(struct figure_point){ .panel = panel,
-									  .series = p->series,
-									  .is_extra = is_extra,
-									  .is_bound = results_is_bound(p),
-									  .x = 1 / (1 - q),
-									  .y = p->value,
-									  .low = p->low,
-									  .high = p->high });
+			rc = figure_curves_add(
+				c, &(struct figure_point){.panel = panel,
+							  .series = p->series,
+							  .is_extra = is_extra,
+							  .is_bound = results_is_bound(p),
+							  .x = 1 / (1 - q),
+							  .y = p->value,
+							  .low = p->low,
+							  .high = p->high});
 			if (rc)
 				return rc;
 		}
@@ -88,7 +92,8 @@ static int figures_collect_percentiles(const struct results *r, struct figure_cu
 
 /* The stages in which a metric has values; returns how many, at most FIGURES_MAX_PANELS. */
 static size_t figures_stages_with(const struct results *r, size_t setting,
-				  const struct results_query *query, size_t *stages, char (*names)[64])
+				  const struct results_query *query, size_t *stages,
+				  char (*names)[64])
 {
 	size_t n = 0;
 
@@ -98,13 +103,16 @@ static size_t figures_stages_with(const struct results *r, size_t setting,
 		if (!r->stages[stage].is_measured)
 			continue;
 		for (size_t series = 0; series < r->n_series && !is_there; series++)
-			is_there = results_has_value(results_find(r, setting, series, stage, query));
+			is_there =
+				results_has_value(results_find(r, setting, series, stage, query));
 		if (!is_there)
 			continue;
 		if (isnan(r->stages[stage].offered_ops_per_s))
-			snprintf(names[n], sizeof(names[n]), "%.40s (closed loop)", r->stages[stage].name);
+			snprintf(names[n], sizeof(names[n]), "%.40s (closed loop)",
+				 r->stages[stage].name);
 		else
-			snprintf(names[n], sizeof(names[n]), "%.40s ops/s offered", r->stages[stage].name);
+			snprintf(names[n], sizeof(names[n]), "%.40s ops/s offered",
+				 r->stages[stage].name);
 		stages[n++] = stage;
 	}
 	return n;
@@ -112,7 +120,7 @@ static size_t figures_stages_with(const struct results *r, size_t setting,
 
 static int figures_draw_percentiles(struct figure_set *set, struct figure_curves *c)
 {
-	enum figure_unit units[FIGURES_MAX_PANELS] = { FIGURE_TIME_NS };
+	enum figure_unit units[FIGURES_MAX_PANELS] = {FIGURE_TIME_NS};
 	double max_x = 10;
 	char axis[256];
 
@@ -131,7 +139,8 @@ int figure_lifetime_percentiles(struct figure_set *set, size_t setting)
 	static const char name[] = "lifetime-percentiles";
 	const struct results *r = set->results;
 	const char *object = figures_object(set, setting);
-	const struct results_query query = { .metric = "lifetime", .object = object, .phase = "total" };
+	const struct results_query query = {
+		.metric = "lifetime", .object = object, .phase = "total"};
 	size_t stages[FIGURES_MAX_PANELS];
 	char panels[FIGURES_MAX_PANELS][64];
 	char title[128];
@@ -151,10 +160,12 @@ int figure_lifetime_percentiles(struct figure_set *set, size_t setting)
 	c.n_panels = object ? figures_stages_with(r, setting, &query, stages, panels) : 0;
 	if (!c.n_panels)
 		return figure_skip(set, name, setting, title, "no lifetime has a value%s%s",
-				   set->object ? " for the object class " : "", set->object ? set->object : "");
+				   set->object ? " for the object class " : "",
+				   set->object ? set->object : "");
 	rc = figures_collect_percentiles(r, &c, stages, &query, false);
 	if (!rc && !c.n_points)
-		rc = figure_skip(set, name, setting, title, "no percentile of the lifetime has a value above 0");
+		rc = figure_skip(set, name, setting, title,
+				 "no percentile of the lifetime has a value above 0");
 	else if (!rc)
 		rc = figures_draw_percentiles(set, &c);
 	free(c.points);
@@ -166,7 +177,7 @@ int figure_latency_percentiles(struct figure_set *set, size_t setting)
 	static const char name[] = "latency-percentiles";
 	const struct results *r = set->results;
 	const char *object = "delete";
-	struct results_query query = { .metric = "response", .object = object };
+	struct results_query query = {.metric = "response", .object = object};
 	size_t stages[FIGURES_MAX_PANELS];
 	char panels[FIGURES_MAX_PANELS][64];
 	char title[128];
@@ -197,7 +208,8 @@ int figure_latency_percentiles(struct figure_set *set, size_t setting)
 	if (!rc)
 		rc = figures_collect_percentiles(r, &c, stages, &query, true);
 	if (!rc && !c.n_points)
-		rc = figure_skip(set, name, setting, title, "no percentile of the latency has a value above 0");
+		rc = figure_skip(set, name, setting, title,
+				 "no percentile of the latency has a value above 0");
 	else if (!rc)
 		rc = figures_draw_percentiles(set, &c);
 	free(c.points);
@@ -207,7 +219,8 @@ int figure_latency_percentiles(struct figure_set *set, size_t setting)
 /* The rate a stage stands at: offered, or what a closed loop achieved; NaN when unknown. */
 static double figures_rate(const struct results *r, size_t setting, size_t series, size_t stage)
 {
-	const struct results_query query = { .metric = "throughput", .stat = "rate", .role = "mutator" };
+	const struct results_query query = {
+		.metric = "throughput", .stat = "rate", .role = "mutator"};
 	const struct results_point *p;
 
 	if (!isnan(r->stages[stage].offered_ops_per_s))
@@ -216,19 +229,21 @@ static double figures_rate(const struct results *r, size_t setting, size_t serie
 	return p ? p->value : NAN;
 }
 
-static int figures_collect_rates(const struct results *r, struct figure_curves *c, const char *object)
+static int figures_collect_rates(const struct results *r, struct figure_curves *c,
+				 const char *object)
 {
-	static const char *const stats[] = { "p50", "p99" };
+	static const char *const stats[] = {"p50", "p99"};
 
 	for (size_t i = 0; i < 2 * r->n_series * r->n_stages; i++) {
 		const size_t panel = i % 2;
 		const size_t series = i / 2 / r->n_stages;
 		const size_t stage = i / 2 % r->n_stages;
-		const struct results_query query = {
-			.metric = "lifetime", .object = object, .phase = "total", .stat = stats[panel]
-		};
+		const struct results_query query = {.metric = "lifetime",
+						    .object = object,
+						    .phase = "total",
+						    .stat = stats[panel]};
 		const struct results_point *p = results_find(r, c->setting, series, stage, &query);
-		struct figure_point point = { .panel = panel, .series = series };
+		struct figure_point point = {.panel = panel, .series = series};
 
 		point.x = figures_rate(r, c->setting, series, stage);
 		if (!r->stages[stage].is_measured || !p || !(p->value > 0) || !(point.x > 0))
@@ -249,9 +264,9 @@ static int figures_collect_rates(const struct results *r, struct figure_curves *
 int figure_lifetime_by_rate(struct figure_set *set, size_t setting)
 {
 	static const char name[] = "lifetime-by-rate";
-	static const enum figure_unit units[] = { FIGURE_TIME_NS, FIGURE_TIME_NS };
+	static const enum figure_unit units[] = {FIGURE_TIME_NS, FIGURE_TIME_NS};
 	const char *object = figures_object(set, setting);
-	char panels[][64] = { "P50", "P99" };
+	char panels[][64] = {"P50", "P99"};
 	struct figure_range rates = FIGURE_RANGE_EMPTY;
 	char title[128];
 	char axis[1024];
@@ -270,7 +285,8 @@ int figure_lifetime_by_rate(struct figure_set *set, size_t setting)
 	};
 	int rc;
 
-	snprintf(title, sizeof(title), "Lifetime of a deleted %s against the rate", object ? object : "object");
+	snprintf(title, sizeof(title), "Lifetime of a deleted %s against the rate",
+		 object ? object : "object");
 	if (!object)
 		return figure_skip(set, name, setting, title, "no lifetime has a value");
 	rc = figures_collect_rates(set->results, &c, object);
@@ -301,18 +317,18 @@ static size_t figures_flat_out_stage(const struct results *r)
 }
 
 /* What one panel of the figure by size shows at a setting; NaN when it has none. */
-static double figures_size_cost(const struct figure_set *set, size_t panel, size_t setting, size_t series,
-				size_t stage, bool *is_bound)
+static double figures_size_cost(const struct figure_set *set, size_t panel, size_t setting,
+				size_t series, size_t stage, bool *is_bound)
 {
 	const struct results *r = set->results;
 	const struct results_query queries[] = {
-		{ .metric = "throughput", .stat = "rate", .role = "mutator" },
-		{ .metric = "lifetime",
-		  .object = figures_object(set, setting),
-		  .phase = "total",
-		  .stat = "p99" },
-		{ .metric = "bytes_per_entry" },
-		{ .metric = "limbo_bytes", .stat = "max" },
+		{.metric = "throughput", .stat = "rate", .role = "mutator"},
+		{.metric = "lifetime",
+		 .object = figures_object(set, setting),
+		 .phase = "total",
+		 .stat = "p99"},
+		{.metric = "bytes_per_entry"},
+		{.metric = "limbo_bytes", .stat = "max"},
 	};
 	const struct results_point *p = results_find(r, setting, series, stage, &queries[panel]);
 	const double threads = table_number(r->table, r->settings[setting].row, COL_threads);
@@ -327,8 +343,8 @@ static double figures_size_cost(const struct figure_set *set, size_t panel, size
 static bool figures_same_but_keys(const struct table *t, size_t a, size_t b)
 {
 	static const enum table_column columns[] = {
-		COL_scenario, COL_threads, COL_mix,   COL_dist,	   COL_value_bytes,
-		COL_garbage_bytes, COL_unlink, COL_alloc, COL_arrival, COL_trace,
+		COL_scenario,	   COL_threads, COL_mix,   COL_dist,	COL_value_bytes,
+		COL_garbage_bytes, COL_unlink,	COL_alloc, COL_arrival, COL_trace,
 	};
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
@@ -337,19 +353,22 @@ static bool figures_same_but_keys(const struct table *t, size_t a, size_t b)
 	return true;
 }
 
-static int figures_collect_sizes(const struct figure_set *set, struct figure_curves *c, size_t stage)
+static int figures_collect_sizes(const struct figure_set *set, struct figure_curves *c,
+				 size_t stage)
 {
 	const struct results *r = set->results;
 
 	for (size_t panel = 0; panel < c->n_panels; panel++) {
 		for (size_t setting = 0; setting < r->n_settings; setting++) {
-			if (!figures_same_but_keys(r->table, r->settings[0].row, r->settings[setting].row))
+			if (!figures_same_but_keys(r->table, r->settings[0].row,
+						   r->settings[setting].row))
 				continue;
 			for (size_t series = 0; series < r->n_series; series++) {
-				struct figure_point p = { .panel = panel, .series = series };
+				struct figure_point p = {.panel = panel, .series = series};
 
 				p.x = r->settings[setting].keys;
-				p.y = figures_size_cost(set, panel, setting, series, stage, &p.is_bound);
+				p.y = figures_size_cost(set, panel, setting, series, stage,
+							&p.is_bound);
 				p.low = p.high = p.y;
 				if (p.x > 0 && !isnan(p.y) && figure_curves_add(c, &p))
 					return -ENOMEM;
@@ -363,12 +382,12 @@ int figure_by_size(struct figure_set *set)
 {
 	static const char name[] = "cost-by-size";
 	static const char title[] = "Cost against the number of keys";
-	static const char *const ylabels[] = { "thread time per operation", "P99 of the lifetime",
-					       "bytes per live entry", "peak of the bytes in limbo" };
-	static const enum figure_unit units[] = { FIGURE_TIME_NS, FIGURE_TIME_NS, FIGURE_BYTES,
-						  FIGURE_BYTES };
-	char panels[][64] = { "Time per operation", "Lifetime, P99", "Memory per live entry",
-			      "Peak of the limbo" };
+	static const char *const ylabels[] = {"thread time per operation", "P99 of the lifetime",
+					      "bytes per live entry", "peak of the bytes in limbo"};
+	static const enum figure_unit units[] = {FIGURE_TIME_NS, FIGURE_TIME_NS, FIGURE_BYTES,
+						 FIGURE_BYTES};
+	char panels[][64] = {"Time per operation", "Lifetime, P99", "Memory per live entry",
+			     "Peak of the limbo"};
 	const size_t stage = figures_flat_out_stage(set->results);
 	struct figure_range keys = FIGURE_RANGE_EMPTY;
 	char axis[1024];

@@ -10,15 +10,16 @@
 enum { HEAT_MAX_COLUMNS = 48, HEAT_CELL_W = 66, HEAT_CELL_H = 30, HEAD_H = 56, PARETO_W = 960 };
 
 /* "metric/phase/stat" or "metric/stat" taken apart; `buf` holds the parts. */
-static void heat_query(const struct figure_set *set, char *buf, size_t size, struct results_query *query)
+static void heat_query(const struct figure_set *set, char *buf, size_t size,
+		       struct results_query *query)
 {
-	char *parts[3] = { NULL };
+	char *parts[3] = {NULL};
 	size_t n = 0;
 
 	snprintf(buf, size, "%s", set->metric);
 	for (char *p = strtok(buf, "/"); p && n < 3; p = strtok(NULL, "/"))
 		parts[n++] = p;
-	*query = (struct results_query){ .metric = parts[0] };
+	*query = (struct results_query){.metric = parts[0]};
 	query->phase = n == 3 ? parts[1] : NULL;
 	query->stat = n == 3 ? parts[2] : parts[1];
 }
@@ -84,7 +85,8 @@ static void heat_columns(struct figure *f, const struct heat *h, size_t *longest
 		char label[120];
 
 		snprintf(text, sizeof(text), "%s%s%s", r->settings[h->settings[c]].label,
-			 *r->settings[h->settings[c]].label ? ", " : "", r->stages[h->stages[c]].name);
+			 *r->settings[h->settings[c]].label ? ", " : "",
+			 r->stages[h->stages[c]].name);
 		figure_shorten(label, sizeof(label), text, 34);
 		figure_array_tic(f, "column", c, label);
 		if (strlen(label) > *longest)
@@ -108,7 +110,8 @@ static const char *heat_note(const struct results *r, const struct results_point
 /* Rows of one kind: 0 the colours, 1 cells without a figure, 2 and 3 texts on dark and light cells. */
 static void heat_block(struct figure *f, const struct heat *h, int kind)
 {
-	static const char *const names[] = { "figures", "no figure", "texts on dark", "texts on light" };
+	static const char *const names[] = {"figures", "no figure", "texts on dark",
+					    "texts on light"};
 	const double middle = sqrt(h->range.min * h->range.max);
 	char text[48];
 
@@ -123,20 +126,22 @@ static void heat_block(struct figure *f, const struct heat *h, int kind)
 		const bool is_dark = is_shown && p->value < middle;
 
 		if (kind == 0 && is_shown)
-			figure_row(f, (const double[]){ x, y, p->value }, 3);
+			figure_row(f, (const double[]){x, y, p->value}, 3);
 		else if (kind == 1 && !is_shown)
-			figure_row(f, (const double[]){ x, y }, 2);
+			figure_row(f, (const double[]){x, y}, 2);
 		else if (kind >= 2 && is_shown && is_dark == (kind == 2))
 			figure_row_text(f, x, y,
 					figure_format(text, sizeof(text), h->unit, p->value,
 						      results_is_bound(p)));
 		else if (kind == 3 && !is_shown)
-			figure_row_text(f, x, y, heat_note(f->set->results, p, h->settings[column], series));
+			figure_row_text(f, x, y,
+					heat_note(f->set->results, p, h->settings[column], series));
 	}
 	figure_block_end(f);
 }
 
-static int heat_draw(struct figure_set *set, const struct heat *h, const char *name, const char *title)
+static int heat_draw(struct figure_set *set, const struct heat *h, const char *name,
+		     const char *title)
 {
 	const int label_w = figure_label_width(set->results);
 	int width = label_w + HEAT_CELL_W * (int)h->n_columns + 120;
@@ -156,7 +161,8 @@ static int heat_draw(struct figure_set *set, const struct heat *h, const char *n
 	width = width < 720 ? 720 : width;
 	/* Labels turned by 40 degrees: 0.65 of their length in height. */
 	rc = figure_begin(&f, set, FIGURE_HEATMAP, name, RESULTS_NONE, title, width,
-			  HEAD_H + 14 + HEAT_CELL_H * (int)set->results->n_series + 36 + (int)longest * 5);
+			  HEAD_H + 14 + HEAT_CELL_H * (int)set->results->n_series + 36 +
+				  (int)longest * 5);
 	if (rc)
 		return rc;
 	/* The first label, turned, also needs room to the left. */
@@ -177,7 +183,7 @@ static int heat_draw(struct figure_set *set, const struct heat *h, const char *n
 int figure_heat_map(struct figure_set *set)
 {
 	static const char name[] = "heat-map";
-	struct heat h = { .range = FIGURE_RANGE_EMPTY };
+	struct heat h = {.range = FIGURE_RANGE_EMPTY};
 	char title[200];
 	char buf[128];
 
@@ -185,14 +191,17 @@ int figure_heat_map(struct figure_set *set)
 	h.is_lifetime = h.query.metric && !strcmp(h.query.metric, "lifetime");
 	heat_collect(set, &h);
 	if (h.n_left_out)
-		snprintf(title, sizeof(title), "%.80s over the matrix (%zu further columns left out)",
-			 set->metric, h.n_left_out);
+		snprintf(title, sizeof(title),
+			 "%.80s over the matrix (%zu further columns left out)", set->metric,
+			 h.n_left_out);
 	else
 		snprintf(title, sizeof(title), "%.80s over the matrix", set->metric);
 	if (!h.n_columns)
-		return figure_skip(set, name, RESULTS_NONE, title, "no row has the metric %s", set->metric);
+		return figure_skip(set, name, RESULTS_NONE, title, "no row has the metric %s",
+				   set->metric);
 	if (figure_range_is_empty(&h.range))
-		return figure_skip(set, name, RESULTS_NONE, title, "no value of %s is above 0", set->metric);
+		return figure_skip(set, name, RESULTS_NONE, title, "no value of %s is above 0",
+				   set->metric);
 	if (set->results->n_series * h.n_columns < 2)
 		return figure_skip(set, name, RESULTS_NONE, title, "there is one cell only");
 	return heat_draw(set, &h, name, title);
@@ -225,8 +234,8 @@ static void pareto_front(struct figure *f, struct pareto_point *points, size_t n
 			continue;
 		/* A step: what is reached at the next point holds for less throughput too. */
 		if (!isnan(last_x))
-			figure_row(f, (const double[]){ points[i].x, best }, 2);
-		figure_row(f, (const double[]){ points[i].x, points[i].y }, 2);
+			figure_row(f, (const double[]){points[i].x, best}, 2);
+		figure_row(f, (const double[]){points[i].x, points[i].y}, 2);
 		best = points[i].y;
 		last_x = points[i].x;
 	}
@@ -256,8 +265,8 @@ static int pareto_draw(struct figure_set *set, const char *name, size_t setting,
 		return rc;
 	figure_legend(&f, 2, PARETO_W);
 	figure_number(&f, "has_bound", has_bound);
-	snprintf(label, sizeof(label), "throughput (operations per second), stage %.60s; right is better",
-		 stage);
+	snprintf(label, sizeof(label),
+		 "throughput (operations per second), stage %.60s; right is better", stage);
 	figure_text(&f, "xlabel_text", label);
 	figure_text(&f, "ylabel_text", "P99 of the lifetime; lower is better");
 	figure_log_axis(axis, sizeof(axis), "x", FIGURE_COUNT, &xs);
@@ -269,7 +278,8 @@ static int pareto_draw(struct figure_set *set, const char *name, size_t setting,
 			figure_block_begin(&f, set->results->series[s].label);
 			for (size_t i = 0; i < n; i++)
 				if (points[i].series == s && points[i].is_bound == bound)
-					figure_row(&f, (const double[]){ points[i].x, points[i].y }, 2);
+					figure_row(&f, (const double[]){points[i].x, points[i].y},
+						   2);
 			figure_block_end(&f);
 		}
 	}
@@ -295,16 +305,15 @@ int figure_pareto(struct figure_set *set, size_t setting)
 			stage = i;
 	for (size_t s = 0; stage != RESULTS_NONE && object && s < r->n_series; s++) {
 		const struct results_query lifetime = {
-			.metric = "lifetime", .object = object, .phase = "total", .stat = "p99"
-		};
+			.metric = "lifetime", .object = object, .phase = "total", .stat = "p99"};
 		const struct results_query throughput = {
-			.metric = "throughput", .stat = "rate", .role = "mutator"
-		};
+			.metric = "throughput", .stat = "rate", .role = "mutator"};
 		const struct results_point *y = results_find(r, setting, s, stage, &lifetime);
 		const struct results_point *x = results_find(r, setting, s, stage, &throughput);
 
 		if (results_has_value(x) && results_has_value(y) && x->value > 0 && y->value > 0)
-			points[n++] = (struct pareto_point){ s, x->value, y->value, results_is_bound(y) };
+			points[n++] =
+				(struct pareto_point){s, x->value, y->value, results_is_bound(y)};
 	}
 	if (stage == RESULTS_NONE)
 		rc = figure_skip(set, name, setting, title, "there is no closed-loop stage (max)");
@@ -321,8 +330,12 @@ int figure_pareto(struct figure_set *set, size_t setting)
 int figures_draw(struct figure_set *set)
 {
 	static int (*const per_setting[])(struct figure_set *, size_t) = {
-		figure_lifetime_percentiles, figure_lifetime_by_rate, figure_limbo_over_time,
-		figure_phases,		     figure_pareto,	      figure_latency_percentiles,
+		figure_lifetime_percentiles,
+		figure_lifetime_by_rate,
+		figure_limbo_over_time,
+		figure_phases,
+		figure_pareto,
+		figure_latency_percentiles,
 		figure_counters,
 	};
 	int rc = 0;

@@ -9,11 +9,16 @@
 #include "report/figures.h"
 
 /* More points a line than pixels show nothing more; each kept point is the peak of its bucket. */
-enum { TIMELINE_MAX_POINTS = 1500, TIMELINE_WIDTH = 960, TIMELINE_HEAD = 56 + 26 + 50, TIMELINE_PANEL = 112 };
+enum {
+	TIMELINE_MAX_POINTS = 1500,
+	TIMELINE_WIDTH = 960,
+	TIMELINE_HEAD = 56 + 26 + 50,
+	TIMELINE_PANEL = 112
+};
 
 enum { TL_CELL_ID, TL_REP, TL_STAGE, TL_TIME_NS, TL_LIMBO_BYTES, TL_N_COLUMNS };
-static const char *const timeline_columns[TL_N_COLUMNS] = { "cell_id", "rep", "stage", "time_ns",
-							    "limbo_bytes" };
+static const char *const timeline_columns[TL_N_COLUMNS] = {"cell_id", "rep", "stage", "time_ns",
+							   "limbo_bytes"};
 
 struct timeline_point {
 	double time_s;
@@ -51,7 +56,8 @@ static const char *timeline_number(const char *text, double *out)
 	return end == text || *end ? "'time_ns' or 'limbo_bytes' is not a number" : NULL;
 }
 
-static const char *timeline_add_stage(struct timeline *t, const char *name, double time_s, size_t series)
+static const char *timeline_add_stage(struct timeline *t, const char *name, double time_s,
+				      size_t series)
 {
 	struct timeline_stage *s;
 
@@ -69,9 +75,9 @@ static const char *timeline_add_stage(struct timeline *t, const char *name, doub
 	t->stages = s;
 	s += t->n_stages++;
 	/* A stage begins where the one before ended: samples stand between. */
-	*s = (struct timeline_stage){ .begin_s = t->n_stages > 1 ? s[-1].end_s : time_s,
-				      .end_s = time_s,
-				      .series = series };
+	*s = (struct timeline_stage){.begin_s = t->n_stages > 1 ? s[-1].end_s : time_s,
+				     .end_s = time_s,
+				     .series = series};
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	return NULL;
 }
@@ -118,7 +124,8 @@ static const char *timeline_row(void *ctx, const char *const *fields)
 
 /* Samples in buckets of equal number; of each bucket its peak is drawn.  Zeros lie on the floor of a log
  * axis. */
-static void timeline_write_line(struct figure *f, const struct timeline_line *line, double floor_bytes)
+static void timeline_write_line(struct figure *f, const struct timeline_line *line,
+				double floor_bytes)
 {
 	const size_t step = line->n / TIMELINE_MAX_POINTS + 1;
 
@@ -129,10 +136,10 @@ static void timeline_write_line(struct figure *f, const struct timeline_line *li
 			if (line->points[j].bytes > line->points[peak].bytes)
 				peak = j;
 		figure_row(f,
-			   (const double[]){ line->points[peak].time_s,
-					     line->points[peak].bytes > floor_bytes ?
-						     line->points[peak].bytes :
-						     floor_bytes },
+			   (const double[]){line->points[peak].time_s,
+					    line->points[peak].bytes > floor_bytes
+						    ? line->points[peak].bytes
+						    : floor_bytes},
 			   2);
 	}
 }
@@ -158,7 +165,7 @@ static int timeline_draw(struct figure_set *set, const char *name, const char *t
 {
 	/* Two zero decades below the smallest peak say nothing: the floor is 64 bytes or the smallest. */
 	const double floor_bytes = t->bytes.min < 64 ? t->bytes.min : 64;
-	struct figure_range range = { floor_bytes, t->bytes.max };
+	struct figure_range range = {floor_bytes, t->bytes.max};
 	struct figure f;
 	char axis[1024];
 	int rc;
@@ -168,7 +175,8 @@ static int timeline_draw(struct figure_set *set, const char *name, const char *t
 	if (rc)
 		return rc;
 	figure_text(&f, "subtitle",
-		    "bytes retired and not yet freed, first repetition; where there are none the line is on the floor");
+		    "bytes retired and not yet freed, first repetition; where there are none the "
+		    "line is on the floor");
 	figure_number(&f, "panel_h", TIMELINE_PANEL);
 	figure_number(&f, "floor_y", floor_bytes);
 	figure_number(&f, "end_x", t->end_s > 0 ? t->end_s : 1);
@@ -188,9 +196,8 @@ int figure_limbo_over_time(struct figure_set *set, size_t setting)
 {
 	static const char name[] = "limbo-over-time";
 	static const char title[] = "Memory in limbo over time";
-	struct timeline t = { .results = set->results,
-			      .setting = setting,
-			      .bytes = FIGURE_RANGE_EMPTY };
+	struct timeline t = {
+		.results = set->results, .setting = setting, .bytes = FIGURE_RANGE_EMPTY};
 	int rc;
 
 	if (access(set->timeline_path, F_OK))
@@ -201,7 +208,8 @@ int figure_limbo_over_time(struct figure_set *set, size_t setting)
 	rc = csv_rows_read(set->timeline_path, timeline_columns, TL_N_COLUMNS, timeline_row, &t,
 			   set->error, sizeof(set->error));
 	if (rc >= 0 && !t.n_stages)
-		rc = figure_skip(set, name, setting, title, "timeline.csv has no sample of these cells");
+		rc = figure_skip(set, name, setting, title,
+				 "timeline.csv has no sample of these cells");
 	else if (rc >= 0 && figure_range_is_empty(&t.bytes))
 		rc = figure_skip(set, name, setting, title, "nothing was ever in limbo");
 	else if (rc >= 0)

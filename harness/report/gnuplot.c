@@ -35,7 +35,8 @@ static void gnuplot_listen(int fd, char *said, size_t size)
 	said[len] = '\0';
 }
 
-static int gnuplot_spawn(pid_t *pid, const char *dir, const char *script, const char *format, int err)
+static int gnuplot_spawn(pid_t *pid, const char *dir, const char *script, const char *format,
+			 int err)
 {
 	posix_spawn_file_actions_t actions;
 	char set_format[32];
@@ -43,7 +44,7 @@ static int gnuplot_spawn(pid_t *pid, const char *dir, const char *script, const 
 	char defaults[] = "-d"; /* not the user's ~/.gnuplot */
 	char execute[] = "-e";
 	char path[128];
-	char *argv[] = { name, defaults, execute, set_format, path, NULL };
+	char *argv[] = {name, defaults, execute, set_format, path, NULL};
 	int rc;
 
 	snprintf(set_format, sizeof(set_format), "fmt='%s'", format);
@@ -64,7 +65,8 @@ static int gnuplot_spawn(pid_t *pid, const char *dir, const char *script, const 
 	return -rc;
 }
 
-int gnuplot_run(const char *dir, const char *script, const char *format, char *said, size_t said_size)
+int gnuplot_run(const char *dir, const char *script, const char *format, char *said,
+		size_t said_size)
 {
 	int fds[2];
 	pid_t pid;

@@ -35,10 +35,9 @@ enum {
 };
 
 static const char *const histfile_columns[HF_N_COLUMNS] = {
-	"schema",	 "cell_id", "strategy", "options", "rep",	  "stage",
-	"stage_start_s", "stage_s", "role",	"object",  "phase",	  "table_state",
-	"metric",	 "kind",    "unit",	"n",	   "max",	  "sum",
-	"bins",
+	"schema",  "cell_id", "strategy", "options", "rep",	    "stage",  "stage_start_s",
+	"stage_s", "role",    "object",	  "phase",   "table_state", "metric", "kind",
+	"unit",	   "n",	      "max",	  "sum",     "bins",
 };
 
 static int histfile_status(FILE *out)
@@ -114,7 +113,8 @@ int histfile_write_life(FILE *out, const struct histfile_key *key, const struct 
 	}
 	if (!n_events && !n_censored && !n_entered)
 		return 0;
-	rc = histfile_row(out, key, "events", h->events, n_events, h->max_event_ns, h->sum_event_ns);
+	rc = histfile_row(out, key, "events", h->events, n_events, h->max_event_ns,
+			  h->sum_event_ns);
 	if (!rc)
 		rc = histfile_row(out, key, "censored", h->censored, n_censored, max_censored, 0);
 	if (!rc)
@@ -186,12 +186,12 @@ static const char *histfile_parse_strings(const char *const *fields, struct hist
 		char **out;
 		int column;
 	} strings[] = {
-		{ &row->cell_id, HF_CELL_ID },	 { &row->strategy, HF_STRATEGY },
-		{ &row->options, HF_OPTIONS },	 { &row->stage, HF_STAGE },
-		{ &row->role, HF_ROLE },	 { &row->object, HF_OBJECT },
-		{ &row->phase, HF_PHASE },	 { &row->table_state, HF_TABLE_STATE },
-		{ &row->metric, HF_METRIC },	 { &row->kind, HF_KIND },
-		{ &row->unit, HF_UNIT },
+		{&row->cell_id, HF_CELL_ID}, {&row->strategy, HF_STRATEGY},
+		{&row->options, HF_OPTIONS}, {&row->stage, HF_STAGE},
+		{&row->role, HF_ROLE},	     {&row->object, HF_OBJECT},
+		{&row->phase, HF_PHASE},     {&row->table_state, HF_TABLE_STATE},
+		{&row->metric, HF_METRIC},   {&row->kind, HF_KIND},
+		{&row->unit, HF_UNIT},
 	};
 
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
@@ -229,7 +229,8 @@ static const char *histfile_parse(void *ctx, const char *const *fields)
 	if (!histfile_whole_u64(fields[HF_REP], &rep) || rep > UINT32_MAX)
 		return "'rep' is not a number";
 	row->rep = (unsigned)rep;
-	if (!histfile_whole_u64(fields[HF_N], &row->n) || !histfile_whole_u64(fields[HF_MAX], &row->max))
+	if (!histfile_whole_u64(fields[HF_N], &row->n) ||
+	    !histfile_whole_u64(fields[HF_MAX], &row->max))
 		return "'n' or 'max' is not a number";
 	if (!histfile_double(fields[HF_SUM], &row->sum) ||
 	    !histfile_double(fields[HF_STAGE_START_S], &row->stage_start_s) ||
@@ -240,11 +241,12 @@ static const char *histfile_parse(void *ctx, const char *const *fields)
 
 int histfile_read(const char *path, struct histfile *out, char *why, size_t why_size)
 {
-	struct histfile_reader reader = { .file = out };
+	struct histfile_reader reader = {.file = out};
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	rc = csv_rows_read(path, histfile_columns, HF_N_COLUMNS, histfile_parse, &reader, why, why_size);
+	rc = csv_rows_read(path, histfile_columns, HF_N_COLUMNS, histfile_parse, &reader, why,
+			   why_size);
 	if (rc < 0)
 		histfile_free(out);
 	return rc;

@@ -25,7 +25,7 @@
 #include "life.h"
 
 #define HISTFILE_SCHEMA "1"
-#define HISTFILE_NAME	"histograms.csv"
+#define HISTFILE_NAME "histograms.csv"
 
 /* What a histogram is of.  Strings are UTF-8 as in run.csv; NULL is written as empty. */
 struct histfile_key {
@@ -74,7 +74,7 @@ struct histfile_row {
 	struct histfile_bin {
 		uint64_t low;
 		uint64_t count;
-	} *bins;
+	} * bins;
 };
 
 struct histfile {

@@ -20,7 +20,8 @@ int plot_dir_open(struct plot_dir *p, const char *dir, char *error, size_t error
 		return rc;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		snprintf(error, error_size, "%s: not a directory; give the one that holds run.csv", dir);
+		snprintf(error, error_size, "%s: not a directory; give the one that holds run.csv",
+			 dir);
 		return -ENOTDIR;
 	}
 	if (asprintf(&p->csv, "%s/run.csv", dir) < 0)
@@ -43,11 +44,11 @@ int plot_dir_open(struct plot_dir *p, const char *dir, char *error, size_t error
 	rc = results_make(&p->results, p->table);
 	if (rc)
 		snprintf(error, error_size, "out of memory");
-	p->set = (struct figure_set){ .results = &p->results,
-				      .dir = p->plots,
-				      .timeline_path = p->timeline,
-				      .metric = "lifetime/total/p99",
-				      .max_settings = 8 };
+	p->set = (struct figure_set){.results = &p->results,
+				     .dir = p->plots,
+				     .timeline_path = p->timeline,
+				     .metric = "lifetime/total/p99",
+				     .max_settings = 8};
 	return rc;
 }
 

@@ -10,14 +10,15 @@
 
 /* What tells settings apart: every factor that is neither the strategy nor the repetition. */
 static const enum table_column results_factors[] = {
-	COL_scenario, COL_threads, COL_keys,  COL_mix,	   COL_dist,  COL_value_bytes,
-	COL_garbage_bytes, COL_unlink, COL_alloc, COL_arrival, COL_trace,
+	COL_scenario,	   COL_threads, COL_keys,  COL_mix,	COL_dist,  COL_value_bytes,
+	COL_garbage_bytes, COL_unlink,	COL_alloc, COL_arrival, COL_trace,
 };
 enum { RESULTS_N_FACTORS = sizeof(results_factors) / sizeof(results_factors[0]) };
 
 /* One row of the table that carries a figure, before folding. */
 struct results_obs {
-	uint32_t key[9]; /* setting, series, stage, metric, object, phase, stat, role, table_state */
+	uint32_t
+		key[9]; /* setting, series, stage, metric, object, phase, stat, role, table_state */
 	uint32_t row;
 	double value;
 };
@@ -63,8 +64,8 @@ static uint32_t results_setting_of(struct results *r, size_t row, uint32_t hint)
 	if (!grown)
 		return RESULTS_NONE;
 	r->settings = grown;
-	grown[r->n_settings] = (struct results_setting){ .row = row,
-							 .keys = table_number(r->table, row, COL_keys) };
+	grown[r->n_settings] =
+		(struct results_setting){.row = row, .keys = table_number(r->table, row, COL_keys)};
 	return (uint32_t)r->n_settings++;
 }
 
@@ -82,10 +83,10 @@ static uint32_t results_series_of(struct results *r, size_t row)
 		return RESULTS_NONE;
 	r->series = s;
 	s += r->n_series;
-	*s = (struct results_series){ .strategy_id = strategy,
-				      .options_id = options,
-				      .strategy = table_string(r->table, strategy),
-				      .options = table_string(r->table, options) };
+	*s = (struct results_series){.strategy_id = strategy,
+				     .options_id = options,
+				     .strategy = table_string(r->table, strategy),
+				     .options = table_string(r->table, options)};
 	if (asprintf(&s->label, "%s%s%s", s->strategy, options ? ":" : "", s->options) < 0) {
 		s->label = NULL;
 		return RESULTS_NONE;
@@ -106,10 +107,11 @@ static uint32_t results_stage_of(struct results *r, size_t row)
 		return RESULTS_NONE;
 	r->stages = s;
 	s += r->n_stages;
-	*s = (struct results_stage){ .id = id,
-				     .name = table_string(r->table, id),
-				     .offered_ops_per_s = table_number(r->table, row, COL_offered_ops_per_s),
-				     .stage_s = table_number(r->table, row, COL_stage_s) };
+	*s = (struct results_stage){.id = id,
+				    .name = table_string(r->table, id),
+				    .offered_ops_per_s =
+					    table_number(r->table, row, COL_offered_ops_per_s),
+				    .stage_s = table_number(r->table, row, COL_stage_s)};
 	s->is_measured = *s->name && !strstr(s->name, "warm") && !strstr(s->name, "drain");
 	return (uint32_t)r->n_stages++;
 }
@@ -140,7 +142,8 @@ static int results_collect(struct results *r, struct results_obs *obs)
 		o->key[6] = table_id(t, row, COL_stat);
 		o->key[7] = table_id(t, row, COL_role);
 		o->key[8] = table_id(t, row, COL_table_state);
-		if (o->key[0] == RESULTS_NONE || o->key[1] == RESULTS_NONE || o->key[2] == RESULTS_NONE)
+		if (o->key[0] == RESULTS_NONE || o->key[1] == RESULTS_NONE ||
+		    o->key[2] == RESULTS_NONE)
 			return -ENOMEM;
 		r->n_failed_rows += table_status(t, row) == STATUS_FAILED;
 	}
@@ -210,22 +213,22 @@ static void results_fold(const struct results *r, const struct results_obs *obs,
 	const struct table *t = r->table;
 	size_t n_values = 0;
 
-	*p = (struct results_point){ .setting = obs->key[0],
-				     .series = obs->key[1],
-				     .stage = obs->key[2],
-				     .metric = obs->key[3],
-				     .object = obs->key[4],
-				     .phase = obs->key[5],
-				     .stat = obs->key[6],
-				     .role = obs->key[7],
-				     .table_state = obs->key[8],
-				     .value = NAN,
-				     .low = NAN,
-				     .high = NAN,
-				     .status = table_status(t, obs->row),
-				     .reason = "",
-				     .unit = table_text(t, obs->row, COL_unit),
-				     .n = NAN };
+	*p = (struct results_point){.setting = obs->key[0],
+				    .series = obs->key[1],
+				    .stage = obs->key[2],
+				    .metric = obs->key[3],
+				    .object = obs->key[4],
+				    .phase = obs->key[5],
+				    .stat = obs->key[6],
+				    .role = obs->key[7],
+				    .table_state = obs->key[8],
+				    .value = NAN,
+				    .low = NAN,
+				    .high = NAN,
+				    .status = table_status(t, obs->row),
+				    .reason = "",
+				    .unit = table_text(t, obs->row, COL_unit),
+				    .n = NAN};
 	for (size_t i = 0; i < n; i++) {
 		const double samples = table_number(t, obs[i].row, COL_n);
 
@@ -291,7 +294,7 @@ static char *results_factor_text(const struct table *t, size_t row, const bool *
 
 static int results_label_settings(struct results *r)
 {
-	bool differs[RESULTS_N_FACTORS] = { false };
+	bool differs[RESULTS_N_FACTORS] = {false};
 	bool told[RESULTS_N_FACTORS];
 
 	for (size_t i = 0; i < RESULTS_N_FACTORS; i++) {
@@ -299,9 +302,9 @@ static int results_label_settings(struct results *r)
 			if (table_id(r->table, r->settings[s].row, results_factors[i]) !=
 			    table_id(r->table, r->settings[0].row, results_factors[i]))
 				differs[i] = true;
-		told[i] = differs[i] || results_factors[i] == COL_keys || results_factors[i] == COL_mix ||
-			  results_factors[i] == COL_dist || results_factors[i] == COL_threads ||
-			  results_factors[i] == COL_trace;
+		told[i] = differs[i] || results_factors[i] == COL_keys ||
+			  results_factors[i] == COL_mix || results_factors[i] == COL_dist ||
+			  results_factors[i] == COL_threads || results_factors[i] == COL_trace;
 	}
 	for (size_t s = 0; s < r->n_settings; s++) {
 		struct results_setting *setting = &r->settings[s];
@@ -393,10 +396,9 @@ static size_t results_lower_bound(const struct results *r, uint32_t setting, uin
 	while (low < high) {
 		const size_t mid = low + (high - low) / 2;
 		const struct results_point *p = &r->points[mid];
-		const bool is_below =
-			p->setting != setting ? p->setting < setting :
-			p->series != series   ? p->series < series :
-						p->stage < stage;
+		const bool is_below = p->setting != setting ? p->setting < setting
+				      : p->series != series ? p->series < series
+							    : p->stage < stage;
 
 		if (is_below)
 			low = mid + 1;
@@ -420,7 +422,8 @@ const struct results_point *results_find(const struct results *r, size_t setting
 		if (!results_matches(r, p->metric, query->metric) ||
 		    !results_matches(r, p->object, query->object) ||
 		    !results_matches(r, p->phase, query->phase) ||
-		    !results_matches(r, p->stat, query->stat) || !results_matches(r, p->role, query->role))
+		    !results_matches(r, p->stat, query->stat) ||
+		    !results_matches(r, p->role, query->role))
 			continue;
 		if (!best || results_is_better(r, p, best))
 			best = p;
@@ -432,7 +435,8 @@ bool results_has_failed(const struct results *r, size_t setting, size_t series)
 {
 	size_t i = results_lower_bound(r, (uint32_t)setting, (uint32_t)series, 0);
 
-	for (; i < r->n_points && r->points[i].setting == setting && r->points[i].series == series; i++)
+	for (; i < r->n_points && r->points[i].setting == setting && r->points[i].series == series;
+	     i++)
 		if (r->points[i].status == STATUS_FAILED)
 			return true;
 	return false;

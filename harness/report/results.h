@@ -46,9 +46,10 @@ struct results_stage {
 struct results_point {
 	uint32_t setting, series, stage;
 	uint32_t metric, object, phase, stat, role, table_state; /* table ids */
-	double value; /* NaN when no repetition has one */
+	double value;	  /* NaN when no repetition has one */
 	double low, high; /* over the repetitions */
-	enum table_status status; /* censored when the median is a bound; otherwise the worst with a value */
+	enum table_status
+		status; /* censored when the median is a bound; otherwise the worst with a value */
 	const char *reason; /* of the first repetition that has one; "" */
 	const char *unit;
 	double n; /* samples, smallest over the repetitions; NaN when unknown */

@@ -87,9 +87,10 @@ void text_write_html(FILE *out, const char *text)
 static bool text_is_drawable(const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text;
-	const unsigned code = len == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu) :
-			      len == 3 ? (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu) :
-					 0x10000;
+	const unsigned code = len == 2 ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+			      : len == 3
+				      ? (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu)
+				      : 0x10000;
 
 	return (code >= 0xa0 && code < 0x250) || (code >= 0x386 && code < 0x482) ||
 	       (code >= 0x2010 && code < 0x2028) || (code >= 0x2190 && code < 0x2300) ||
@@ -105,7 +106,8 @@ void text_write_gnuplot(FILE *out, const char *text)
 		if (!len || (len > 1 && !text_is_drawable(text, len)))
 			fputc('?', out);
 		else if (*text == '\'')
-			fputs("\xe2\x80\x99", out); /* gnuplot 5.4 misreads a doubled one at the start */
+			fputs("\xe2\x80\x99",
+			      out); /* gnuplot 5.4 misreads a doubled one at the start */
 		else if (text_is_control((unsigned char)*text))
 			fputc(' ', out);
 		else

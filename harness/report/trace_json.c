@@ -71,7 +71,8 @@ static bool trace_json_admit(struct trace_json *t)
 static void trace_json_head(struct trace_json *t, char phase, unsigned tid, const char *category,
 			    const char *name, uint64_t at_ns)
 {
-	fprintf(t->out, ",\n{\"ph\":\"%c\",\"pid\":%d,\"tid\":%u,\"ts\":%" PRIu64 ".%03u,\"cat\":", phase,
+	fprintf(t->out,
+		",\n{\"ph\":\"%c\",\"pid\":%d,\"tid\":%u,\"ts\":%" PRIu64 ".%03u,\"cat\":", phase,
 		TRACE_JSON_PID, tid, at_ns / 1000, (unsigned)(at_ns % 1000));
 	trace_json_string(t->out, category);
 	fputs(",\"name\":", t->out);
@@ -83,7 +84,8 @@ void trace_json_thread(struct trace_json *t, unsigned tid, const char *name)
 	if (t->error)
 		return;
 	fprintf(t->out,
-		",\n{\"ph\":\"M\",\"pid\":%d,\"tid\":%u,\"name\":\"thread_name\",\"args\":{\"name\":",
+		",\n{\"ph\":\"M\",\"pid\":%d,\"tid\":%u,\"name\":\"thread_name\",\"args\":{"
+		"\"name\":",
 		TRACE_JSON_PID, tid);
 	trace_json_string(t->out, name);
 	fputs("}}", t->out);
@@ -96,7 +98,8 @@ void trace_json_span(struct trace_json *t, unsigned tid, const char *category, c
 	if (!trace_json_admit(t))
 		return;
 	trace_json_head(t, 'X', tid, category, name, start_ns);
-	fprintf(t->out, ",\"dur\":%" PRIu64 ".%03u}", duration_ns / 1000, (unsigned)(duration_ns % 1000));
+	fprintf(t->out, ",\"dur\":%" PRIu64 ".%03u}", duration_ns / 1000,
+		(unsigned)(duration_ns % 1000));
 	trace_json_check(t);
 }
 
@@ -125,7 +128,8 @@ void trace_json_counter(struct trace_json *t, const char *name, const char *seri
 int trace_json_end(struct trace_json *t)
 {
 	fprintf(t->out,
-		"\n],\"otherData\":{\"events\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"cap\":%" PRIu64 "}}\n",
+		"\n],\"otherData\":{\"events\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"cap\":%" PRIu64
+		"}}\n",
 		t->n_events, t->n_dropped, t->cap);
 	if (fflush(t->out) && !t->error)
 		t->error = -errno;

@@ -11,7 +11,7 @@
 
 if (!exists("fmt")) fmt = 'png'
 if (fmt eq 'svg') {
-	set terminal svg noenhanced size W,H dynamic font 'DejaVu Sans,Arial,sans-serif,12'
+	set terminal svg noenhanced size W,H dynamic font 'DejaVu Sans,Arial,sans-serif,12' background '#ffffff'
 	set output figure.'.svg'
 } else {
 	set terminal pngcairo noenhanced size W,H font 'DejaVu Sans,10' background '#ffffff'

@@ -15,8 +15,8 @@ do for [p=1:n_panels] {
 	row = (p - 1) / n_cols
 	set lmargin at screen px(W * col / n_cols + 84)
 	set rmargin at screen px(W * (col + 1) / n_cols - 22)
-	set tmargin at screen py(head_h + row * panel_h + 30)
-	set bmargin at screen py(head_h + (row + 1) * panel_h - 52)
+	set tmargin at screen py(head_h + row * panel_h + 36)
+	set bmargin at screen py(head_h + (row + 1) * panel_h - 54)
 	set title panel[p] offset 0,-0.4 textcolor rgb ink
 	set xlabel xlabel_text textcolor rgb ink offset 0,0.3
 	set ylabel ylabel_of[p] textcolor rgb ink offset 0.5,0

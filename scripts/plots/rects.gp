@@ -14,8 +14,8 @@ do for [p=1:n_panels] {
 	row = (p - 1) / n_cols
 	set lmargin at screen px(W * col / n_cols + label_w)
 	set rmargin at screen px(W * (col + 1) / n_cols - 24)
-	set tmargin at screen py(head_h + row * panel_h + 30)
-	set bmargin at screen py(head_h + (row + 1) * panel_h - 52)
+	set tmargin at screen py(head_h + row * panel_h + 36)
+	set bmargin at screen py(head_h + (row + 1) * panel_h - 54)
 	set title panel[p] offset 0,-0.4 textcolor rgb ink
 	set xlabel xlabel_of[p] textcolor rgb ink offset 0,0.3
 	set xrange [0:xmax[p]]

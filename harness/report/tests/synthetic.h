@@ -26,22 +26,19 @@ struct synthetic_strategy {
 };
 
 static const struct synthetic_strategy synthetic_plain[] = {
-	{ "leak", "", 0, false },
-	{ "immediate", "", 180, false },
-	{ "sweepgen", "", 1.8e8, false },
-	{ "sweepgen", "batch=64,gogc=50", 0.9e8, false },
-	{ "rcu", "", 9e6, true },
-	{ NULL, NULL, 0, false },
+	{"leak", "", 0, false},		{"immediate", "", 180, false},
+	{"sweepgen", "", 1.8e8, false}, {"sweepgen", "batch=64,gogc=50", 0.9e8, false},
+	{"rcu", "", 9e6, true},		{NULL, NULL, 0, false},
 };
 
 /* Names that try to break out of CSV, gnuplot, HTML, JSON or a shell. */
 static const struct synthetic_strategy synthetic_hostile[] = {
-	{ "a\"b'c<script>alert(1)</script>", "$(touch pwned),`touch pwned`", 5e5, false },
-	{ "{/Symbol x}^2_3 @x &{y} %s %n ~a", "back\\slash\\n, tab\tnew\nline", 6e6, false },
-	{ "na\xc3\xafve \xe6\x97\xa5\xe6\x9c\xac \xff long long long long long long long long long", "", 7e7,
-	  false },
-	{ "';system('touch pwned');'", "';!touch pwned", 7e6, false },
-	{ NULL, NULL, 0, false },
+	{"a\"b'c<script>alert(1)</script>", "$(touch pwned),`touch pwned`", 5e5, false},
+	{"{/Symbol x}^2_3 @x &{y} %s %n ~a", "back\\slash\\n, tab\tnew\nline", 6e6, false},
+	{"na\xc3\xafve \xe6\x97\xa5\xe6\x9c\xac \xff long long long long long long long long long",
+	 "", 7e7, false},
+	{"';system('touch pwned');'", "';!touch pwned", 7e6, false},
+	{NULL, NULL, 0, false},
 };
 
 struct synthetic {
@@ -61,25 +58,28 @@ static void synthetic_row(struct synthetic *s, struct report_row row)
 	assert_int_equal(report_row_add(s->csv, &s->cell, &s->stage, &row), 0);
 }
 
-static void synthetic_lifetimes(struct synthetic *s, const struct synthetic_strategy *strategy, const char *phase,
-				double part, uint64_t n)
+static void synthetic_lifetimes(struct synthetic *s, const struct synthetic_strategy *strategy,
+				const char *phase, double part, uint64_t n)
 {
-	static const char *const stats[] = { "p50", "p90", "p99", "p999", "max", "mean" };
-	const bool is_hidden = strategy->is_hidden && (!strcmp(phase, "grace") || !strcmp(phase, "sweep"));
+	static const char *const stats[] = {"p50", "p90", "p99", "p999", "max", "mean"};
+	const bool is_hidden =
+		strategy->is_hidden && (!strcmp(phase, "grace") || !strcmp(phase, "sweep"));
 
 	for (int i = 0; i < 6; i++) {
-		struct report_row row = { .object = "value",
-					  .phase = phase,
-					  .table_state = "all",
-					  .metric = "lifetime",
-					  .stat = stats[i],
-					  .unit = "ns",
-					  .better = "lower",
-					  .n = n };
+		struct report_row row = {.object = "value",
+					 .phase = phase,
+					 .table_state = "all",
+					 .metric = "lifetime",
+					 .stat = stats[i],
+					 .unit = "ns",
+					 .better = "lower",
+					 .n = n};
 
 		/* Different from repetition to repetition, by 1 % and 3 %. */
 		row.value = strategy->median_ns * part * pow(1.7, i == 5 ? 0.4 : i) *
-			    (s->rep == 0 ? 1 : s->rep == 1 ? 1.01 : 0.97);
+			    (s->rep == 0   ? 1
+			     : s->rep == 1 ? 1.01
+					   : 0.97);
 		if (is_hidden) {
 			row.value = NAN;
 			row.status = "not_available";
@@ -97,77 +97,98 @@ static void synthetic_lifetimes(struct synthetic *s, const struct synthetic_stra
 
 static void synthetic_operations(struct synthetic *s, double rate)
 {
-	static const char *const stats[] = { "p50", "p90", "p99", "p999" };
-	static const char *const metrics[] = { "service", "response" };
+	static const char *const stats[] = {"p50", "p90", "p99", "p999"};
+	static const char *const metrics[] = {"service", "response"};
 
 	for (int i = 0; i < 8; i++)
-		synthetic_row(s, (struct report_row){ .role = "mutator",
-						      .object = "delete",
-						      .metric = metrics[i % 2],
-						      .stat = stats[i / 2],
-						      .value = 200 * pow(4, i / 2) * (i % 2 ? 1 + rate / 2e5 : 1),
-						      .unit = "ns",
-						      .better = "lower",
-						      .n = 5000 });
+		synthetic_row(s, (struct report_row){.role = "mutator",
+						     .object = "delete",
+						     .metric = metrics[i % 2],
+						     .stat = stats[i / 2],
+						     .value = 200 * pow(4, i / 2) *
+							      (i % 2 ? 1 + rate / 2e5 : 1),
+						     .unit = "ns",
+						     .better = "lower",
+						     .n = 5000});
 	for (int i = 0; i < 2; i++)
-		synthetic_row(s, (struct report_row){ .role = i ? "collector" : "mutator",
-						      .metric = "event:PERF_COUNT_SW_TASK_CLOCK",
-						      .stat = "sum",
-						      .value = rate * s->stage.stage_s * (i ? 60 : 300),
-						      .unit = "count" });
-	synthetic_row(s, (struct report_row){ .role = "mutator",
-					      .metric = "event:CYCLES",
-					      .stat = "sum",
-					      .value = NAN,
-					      .unit = "count",
-					      .status = "not_available",
-					      .reason = "not supported here (ENOENT)" });
+		synthetic_row(s,
+			      (struct report_row){.role = i ? "collector" : "mutator",
+						  .metric = "event:PERF_COUNT_SW_TASK_CLOCK",
+						  .stat = "sum",
+						  .value = rate * s->stage.stage_s * (i ? 60 : 300),
+						  .unit = "count"});
+	synthetic_row(s, (struct report_row){.role = "mutator",
+					     .metric = "event:CYCLES",
+					     .stat = "sum",
+					     .value = NAN,
+					     .unit = "count",
+					     .status = "not_available",
+					     .reason = "not supported here (ENOENT)"});
 }
 
-static void synthetic_stage(struct synthetic *s, const struct synthetic_strategy *strategy, double rate)
+static void synthetic_stage(struct synthetic *s, const struct synthetic_strategy *strategy,
+			    double rate)
 {
 	static const struct {
 		const char *name;
 		double part;
-	} phases[] = { { "total", 1 }, { "ghost", 0.1 }, { "grace", 0.6 }, { "sweep", 0.3 }, { "limbo", 0.9 } };
+	} phases[] = {{"total", 1}, {"ghost", 0.1}, {"grace", 0.6}, {"sweep", 0.3}, {"limbo", 0.9}};
 	const bool is_saturated = rate == 5000 && strategy->median_ns == 1.8e8;
 
-	synthetic_row(s, (struct report_row){ .role = "mutator",
-					      .metric = "throughput",
-					      .stat = "rate",
-					      .value = rate * (is_saturated ? 0.9 : 1),
-					      .unit = "ops/s",
-					      .better = "higher",
-					      .n = (uint64_t)(rate * 5),
-					      .status = is_saturated ? "saturated" : "ok" });
+	synthetic_row(s, (struct report_row){.role = "mutator",
+					     .metric = "throughput",
+					     .stat = "rate",
+					     .value = rate * (is_saturated ? 0.9 : 1),
+					     .unit = "ops/s",
+					     .better = "higher",
+					     .n = (uint64_t)(rate * 5),
+					     .status = is_saturated ? "saturated" : "ok"});
 	for (int i = 0; i < 5; i++)
-		synthetic_lifetimes(s, strategy, phases[i].name, phases[i].part, (uint64_t)(rate * 1.25));
+		synthetic_lifetimes(s, strategy, phases[i].name, phases[i].part,
+				    (uint64_t)(rate * 1.25));
 	synthetic_operations(s, rate);
-	synthetic_row(s, (struct report_row){ .metric = "little_ratio", .stat = "mean", .value = 1.0004, .unit = "ratio" });
-	synthetic_row(s, (struct report_row){ .metric = "conservation_error", .stat = "max", .value = 0, .unit = "objects" });
-	synthetic_row(s, (struct report_row){ .metric = "bytes_per_entry", .stat = "mean", .value = 40 + rate / 1e4, .unit = "bytes" });
-	synthetic_row(s, (struct report_row){ .metric = "tracking_cost", .stat = "mean", .value = 1.04, .unit = "ratio" });
-	synthetic_row(s, (struct report_row){ .metric = "limbo_bytes", .stat = "max", .value = rate * 16, .unit = "bytes" });
+	synthetic_row(s, (struct report_row){.metric = "little_ratio",
+					     .stat = "mean",
+					     .value = 1.0004,
+					     .unit = "ratio"});
+	synthetic_row(s, (struct report_row){.metric = "conservation_error",
+					     .stat = "max",
+					     .value = 0,
+					     .unit = "objects"});
+	synthetic_row(s, (struct report_row){.metric = "bytes_per_entry",
+					     .stat = "mean",
+					     .value = 40 + rate / 1e4,
+					     .unit = "bytes"});
+	synthetic_row(s, (struct report_row){.metric = "tracking_cost",
+					     .stat = "mean",
+					     .value = 1.04,
+					     .unit = "ratio"});
+	synthetic_row(s, (struct report_row){.metric = "limbo_bytes",
+					     .stat = "max",
+					     .value = rate * 16,
+					     .unit = "bytes"});
 }
 
-static void synthetic_cell(struct synthetic *s, const struct synthetic_strategy *strategy, bool is_failed)
+static void synthetic_cell(struct synthetic *s, const struct synthetic_strategy *strategy,
+			   bool is_failed)
 {
 	static const struct {
 		const char *name;
 		double rate;
-	} stages[] = { { "1k", 1000 }, { "5k", 5000 }, { "max", 2e6 } };
+	} stages[] = {{"1k", 1000}, {"5k", 5000}, {"max", 2e6}};
 
 	for (int i = 0; i < 3; i++) {
-		s->stage = (struct report_stage){ .stage = stages[i].name,
-						  .stage_s = 5,
-						  .offered_ops_per_s = i == 2 ? NAN : stages[i].rate };
+		s->stage =
+			(struct report_stage){.stage = stages[i].name,
+					      .stage_s = 5,
+					      .offered_ops_per_s = i == 2 ? NAN : stages[i].rate};
 		if (is_failed) {
-			synthetic_row(s, (struct report_row){ .metric = "throughput",
-							      .stat = "rate",
-							      .value = NAN,
-							      .unit = "ops/s",
-							      .status = "failed",
-							      .reason = "killed by signal 9" });
+			synthetic_row(s, (struct report_row){.metric = "throughput",
+							     .stat = "rate",
+							     .value = NAN,
+							     .unit = "ops/s",
+							     .status = "failed",
+							     .reason = "killed by signal 9"});
 			return;
 		}
 		synthetic_stage(s, strategy, stages[i].rate);
@@ -175,7 +196,8 @@ static void synthetic_cell(struct synthetic *s, const struct synthetic_strategy 
 			const struct report_sample sample = {
 				.stage = stages[i].name,
 				.time_ns = (uint64_t)i * 5000000000u + (uint64_t)tick * 100000000u,
-				.limbo_bytes = (uint64_t)(tick % 10) * (uint64_t)stages[i].rate * 10,
+				.limbo_bytes =
+					(uint64_t)(tick % 10) * (uint64_t)stages[i].rate * 10,
 			};
 
 			assert_int_equal(report_sample_add(s->timeline, &s->cell, &sample), 0);
@@ -185,10 +207,10 @@ static void synthetic_cell(struct synthetic *s, const struct synthetic_strategy 
 
 /* Make DIR/run.csv and DIR/timeline.csv.  `n_keys` sizes; with more than one, the last strategy fails in
  * the first. */
-static void synthetic_make(const char *dir, const struct synthetic_strategy *strategies, unsigned n_reps,
-			   unsigned n_keys)
+static void synthetic_make(const char *dir, const struct synthetic_strategy *strategies,
+			   unsigned n_reps, unsigned n_keys)
 {
-	struct synthetic s = { 0 };
+	struct synthetic s = {0};
 	char path[512];
 	char message[512];
 	char cell_id[32];
@@ -203,12 +225,25 @@ static void synthetic_make(const char *dir, const struct synthetic_strategy *str
 			for (unsigned i = 0; strategies[i].name; i++) {
 				snprintf(cell_id, sizeof(cell_id), "c%u-%u", k, i);
 				s.cell = (struct report_cell){
-					.run_id = "r1", .build_id = "b1", .env_id = "e1", .cell_id = cell_id,
-					.strategy = strategies[i].name, .options = strategies[i].options,
-					.scenario = "staged", .threads = 1, .keys = 1024u << (4 * k),
-					.mix = "50/25/25", .dist = "uniform", .value_bytes = 64,
-					.garbage_bytes = 4096, .unlink = "empty", .alloc = "span",
-					.arrival = "poisson", .trace = "", .seed = 1, .rep = s.rep,
+					.run_id = "r1",
+					.build_id = "b1",
+					.env_id = "e1",
+					.cell_id = cell_id,
+					.strategy = strategies[i].name,
+					.options = strategies[i].options,
+					.scenario = "staged",
+					.threads = 1,
+					.keys = 1024u << (4 * k),
+					.mix = "50/25/25",
+					.dist = "uniform",
+					.value_bytes = 64,
+					.garbage_bytes = 4096,
+					.unlink = "empty",
+					.alloc = "span",
+					.arrival = "poisson",
+					.trace = "",
+					.seed = 1,
+					.rep = s.rep,
 				};
 				synthetic_cell(&s, &strategies[i],
 					       n_keys > 1 && k == 0 && !strategies[i + 1].name);

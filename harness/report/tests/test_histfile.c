@@ -20,19 +20,19 @@ static const char HOSTILE[] = "a \"b\", <script>\n'$(x)' `y`";
 
 static struct histfile_key key_of(const char *metric)
 {
-	return (struct histfile_key){ .cell_id = HOSTILE,
-				      .strategy = "sweepgen",
-				      .options = "batch=64,gogc=50",
-				      .rep = 3,
-				      .stage = "5k",
-				      .stage_start_s = 5.25,
-				      .stage_s = 5,
-				      .role = "mutator",
-				      .object = "value",
-				      .phase = "total",
-				      .table_state = "steady",
-				      .metric = metric,
-				      .unit = "ns" };
+	return (struct histfile_key){.cell_id = HOSTILE,
+				     .strategy = "sweepgen",
+				     .options = "batch=64,gogc=50",
+				     .rep = 3,
+				     .stage = "5k",
+				     .stage_start_s = 5.25,
+				     .stage_s = 5,
+				     .role = "mutator",
+				     .object = "value",
+				     .phase = "total",
+				     .table_state = "steady",
+				     .metric = metric,
+				     .unit = "ns"};
 }
 
 static void make_file(char *path)
@@ -132,8 +132,9 @@ static void test_full_disk(void **state)
 	free(h);
 }
 
-static const char HEADER[] = "schema,cell_id,strategy,options,rep,stage,stage_start_s,stage_s,role,object,"
-			     "phase,table_state,metric,kind,unit,n,max,sum,bins\n";
+static const char HEADER[] =
+	"schema,cell_id,strategy,options,rep,stage,stage_start_s,stage_s,role,object,"
+	"phase,table_state,metric,kind,unit,n,max,sum,bins\n";
 
 static void refuse(const char *rows, const char *expect)
 {
@@ -155,7 +156,8 @@ static void refuse(const char *rows, const char *expect)
 
 static void test_broken(void **state)
 {
-	static const char good[] = "1,c,leak,,0,1k,0,5,mutator,value,total,steady,lifetime,events,ns,1,5,5,5:1\n";
+	static const char good[] =
+		"1,c,leak,,0,1k,0,5,mutator,value,total,steady,lifetime,events,ns,1,5,5,5:1\n";
 	char rows[512];
 	struct histfile back;
 	char path[64];
@@ -207,7 +209,9 @@ static void test_trace_json(void **state)
 
 	root = json_loads(text, 0, &error);
 	assert_non_null(root);
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(root, "otherData"), "dropped")), 1);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(root, "otherData"), "dropped")),
+		1);
 	events = json_object_get(root, "traceEvents");
 	assert_int_equal(json_array_size(events), 6);
 	assert_string_equal(json_string_value(json_object_get(

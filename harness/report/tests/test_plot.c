@@ -27,15 +27,16 @@ static bool has_gnuplot(void)
 {
 	char said[64];
 	/* A missing script is -EIO, a missing program -ENOENT. */
-	const bool is_there = gnuplot_run("/tmp", "no-such-script.gp", "png", said, sizeof(said)) != -ENOENT;
+	const bool is_there =
+		gnuplot_run("/tmp", "no-such-script.gp", "png", said, sizeof(said)) != -ENOENT;
 
 	if (!is_there)
 		print_message("skipped: gnuplot is not installed (apt-get install gnuplot-nox)\n");
 	return is_there;
 }
 
-static const struct results_point *point(const struct results *r, const char *label, const char *stage,
-					 const struct results_query *query)
+static const struct results_point *point(const struct results *r, const char *label,
+					 const char *stage, const struct results_query *query)
 {
 	for (size_t s = 0; s < r->n_series; s++)
 		if (!strcmp(r->series[s].label, label))
@@ -45,7 +46,8 @@ static const struct results_point *point(const struct results *r, const char *la
 
 static void test_folding(void **state)
 {
-	struct results_query query = { .metric = "lifetime", .object = "value", .phase = "total", .stat = "p50" };
+	struct results_query query = {
+		.metric = "lifetime", .object = "value", .phase = "total", .stat = "p50"};
 	struct plot_dir p;
 	char dir[256];
 	char error[512];
@@ -126,8 +128,14 @@ static void draw(struct plot_dir *p, const char *dir)
 static void test_all_figures(void **state)
 {
 	static const char *const names[] = {
-		"lifetime-percentiles-1", "lifetime-by-rate-1", "limbo-over-time-2", "phases-2",
-		"throughput-against-lifetime-1", "latency-percentiles-1", "counters-2", "heat-map",
+		"lifetime-percentiles-1",
+		"lifetime-by-rate-1",
+		"limbo-over-time-2",
+		"phases-2",
+		"throughput-against-lifetime-1",
+		"latency-percentiles-1",
+		"counters-2",
+		"heat-map",
 		"cost-by-size",
 	};
 	struct plot_dir p;
@@ -195,7 +203,7 @@ static void test_bounds_are_apart(void **state)
 
 static void assert_not_pwned(const char *dir)
 {
-	static const char *const where[] = { ".", "/tmp" };
+	static const char *const where[] = {".", "/tmp"};
 	char path[512];
 
 	for (size_t i = 0; i < 2; i++) {
@@ -275,8 +283,12 @@ static void check_text(void (*write)(FILE *, const char *), const char *text, co
 static void test_escapes(void **state)
 {
 	(void)state;
-	check_text(text_write_html, "<a href=\"x\">&'\x01\xff", "&lt;a href=&quot;x&quot;&gt;&amp;&#39; \xef\xbf\xbd");
-	check_text(text_write_gnuplot, "it's\n`x` \xc3\xaf \xe6\x97\xa5 \xe2\x80\xae\xc0\x80", "'it\xe2\x80\x99s `x` \xc3\xaf ? ?" "?" "?'");
+	check_text(text_write_html, "<a href=\"x\">&'\x01\xff",
+		   "&lt;a href=&quot;x&quot;&gt;&amp;&#39; \xef\xbf\xbd");
+	check_text(text_write_gnuplot, "it's\n`x` \xc3\xaf \xe6\x97\xa5 \xe2\x80\xae\xc0\x80",
+		   "'it\xe2\x80\x99s `x` \xc3\xaf ? ?"
+		   "?"
+		   "?'");
 	check_text(text_write_shell, "plain-1.0", "plain-1.0");
 	check_text(text_write_shell, "it's $(x)", "'it'\\''s $(x)'");
 	check_text(text_write_shell, "", "''");
@@ -287,16 +299,16 @@ static void test_escapes(void **state)
 static void test_axis(void **state)
 {
 	char buf[512];
-	struct figure_range range = { 1e3, 1e9 };
+	struct figure_range range = {1e3, 1e9};
 
 	(void)state;
 	figure_log_axis(buf, sizeof(buf), "y", FIGURE_TIME_NS, &range);
 	assert_non_null(strstr(buf, "'1 us' 1000, '10 us' 10000, '100 us' 100000, '1 ms' 1000000"));
 	assert_non_null(strstr(buf, "'1 s' 1000000000)"));
-	range = (struct figure_range){ 5, 5 };
+	range = (struct figure_range){5, 5};
 	figure_log_axis(buf, sizeof(buf), "x", FIGURE_COUNT, &range);
 	assert_non_null(strstr(buf, "'5' 5"));
-	range = (struct figure_range){ 1024, 1 << 20 };
+	range = (struct figure_range){1024, 1 << 20};
 	figure_log_axis(buf, sizeof(buf), "y", FIGURE_BYTES, &range);
 	assert_non_null(strstr(buf, "'1 KiB' 1024, '4 KiB' 4096"));
 	figure_shorten(buf, sizeof(buf), "0123456789", 5);
@@ -308,9 +320,12 @@ static void test_axis(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_folding),		 cmocka_unit_test(test_all_figures),
-		cmocka_unit_test(test_bounds_are_apart), cmocka_unit_test(test_hostile_names),
-		cmocka_unit_test(test_missing),		 cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_folding),
+		cmocka_unit_test(test_all_figures),
+		cmocka_unit_test(test_bounds_are_apart),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_axis),
 	};
 
