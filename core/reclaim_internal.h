@@ -12,7 +12,6 @@
 struct reclaim {
 	struct reclaim_config config;
 	const struct reclaim_ops *ops;
-	uint32_t flags;
 	const struct clock *clock;
 	struct heap *heap;
 	void *state; /* the strategy's */

@@ -24,7 +24,8 @@ const struct cli_option run_options[] = {
 	{"value-bytes", "N", "64", "payload per entry in bytes; 0: plain 64-bit values"},
 	{"garbage-bytes", "N", "4096", "bytes allocated and dropped beside the map per operation"},
 	{"stages", "RATE:TIME,..", "1k:5s,5k:5s,10k:5s,max:5s",
-	 "offered operations per second and time; faults: :stall=10ms, :stall=forever, :churn=N"},
+	 "offered operations per second and time (a trace: max:5s); faults: :stall=10ms, :stall=forever, "
+	 ":churn=N"},
 	{"warmup", "TIME", "1s", "time at the first stage's rate before it, not reported"},
 	{"steady", "F", NULL,
 	 "repeat the warm-up until throughput and limbo change by less than this share (at most 20 times)"},
@@ -37,7 +38,8 @@ const struct cli_option run_options[] = {
 	 "pin workers: to the allowed processors in turn, or to those listed (0,2,4)"},
 	{"trace", "FILE", NULL, "replay a recorded trace instead of generated operations"},
 	{"trace-format", "FORMAT", NULL, "its format, when the file does not tell"},
-	{"trace-pace", "max|Nx|RATE", "max", "flat out, by the trace's clock, or at a rate"},
+	{"trace-pace", "max|Nx|RATE", "max",
+	 "how stages `max` replay it: flat out, by its recorded times, or at a rate"},
 	{"evict", "POLICY", NULL, "cache-key traces: lru:N or idle:N"},
 	{"events", "A,B,..", NULL, "hardware and software events to count"},
 	{"tracking", "on|off", "on", "stamp retired objects and record their lifetimes"},
@@ -115,6 +117,8 @@ static int config_load(struct run_config *c, const struct cli_args *args)
 	c->mix_text = cli_get(args, "mix");
 	c->dist_text = cli_get(args, "dist");
 	c->stages_text = cli_get(args, "stages");
+	if (cli_given(args, "trace") != NULL && cli_given(args, "stages") == NULL)
+		c->stages_text = "max:5s";
 	c->arrival_text = cli_get(args, "arrival");
 	if (mix_parse(c->mix_text, &c->mix, &error) != 0)
 		return config_load_error("mix", c->mix_text, &error);
@@ -196,6 +200,7 @@ static int config_pin(struct run_config *c, const struct cli_args *args)
 {
 	const char *text = cli_get(args, "pin");
 
+	c->pin_text = text;
 	if (strcmp(text, "none") == 0)
 		c->pin = RUN_PIN_NONE;
 	else if (strcmp(text, "cores") == 0)

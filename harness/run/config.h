@@ -54,6 +54,7 @@ struct run_config {
 	const char *cell_id; /* NULL: a hash of the load and the strategy */
 	/* As given or by default, for the rows. */
 	const char *mix_text, *dist_text, *stages_text, *arrival_text, *unlink_text, *alloc_text;
+	const char *pin_text;
 	const char *events_text; /* NULL: none */
 	const char *trace_path;	 /* NULL: generated load */
 	const char *trace_format, *trace_pace, *evict_text;

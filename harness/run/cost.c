@@ -67,15 +67,16 @@ static void cost_rounds(struct cost *out, struct run_instance *const in[COST_N])
 	out->ratio = out->ns_per_op_on / out->ns_per_op_off;
 }
 
-void cost_measure(struct cost *out, const struct run_config *config, const struct clock *clock)
+void cost_measure(struct cost *out, const struct run_config *config, const struct clock *clock,
+		  const struct run_source *source)
 {
 	struct run_instance *in[COST_N] = {NULL, NULL};
 
 	memset(out, 0, sizeof(*out));
 	out->ratio = NAN;
 	for (unsigned i = 0; i < COST_N; i++) {
-		if (run_instance_create(&in[i], config, clock, NULL, i == COST_ON, out->reason,
-					sizeof(out->reason)) != 0)
+		if (run_instance_create(&in[i], config, clock, source, NULL, i == COST_ON,
+					out->reason, sizeof(out->reason)) != 0)
 			goto out;
 		out->reason[0] = '\0';
 		if (run_instance_prefill(in[i]) != 0) {

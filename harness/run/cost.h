@@ -20,6 +20,7 @@ struct cost {
 };
 
 /* Never fails: what goes wrong is in `reason`.  Main thread, no other instance running. */
-void cost_measure(struct cost *out, const struct run_config *config, const struct clock *clock);
+void cost_measure(struct cost *out, const struct run_config *config, const struct clock *clock,
+		  const struct run_source *source);
 
 #endif

@@ -41,12 +41,16 @@ static bool instance_is_interrupted(void)
 bool run_instance_wait(struct run_instance *in)
 {
 	bool is_whole = true;
+	sigset_t signals;
 
 	while (!gate_wait(&in->gate, INSTANCE_LOOK_NS)) {
 		if (!is_whole || !instance_is_interrupted())
 			continue;
 		is_whole = false;
 		store_relaxed(&in->stop, true); /* only ends loops */
+		/* A second signal ends the process at once, should a worker not come back. */
+		run_signals(&signals);
+		pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 	}
 	return is_whole;
 }
@@ -104,6 +108,9 @@ static void instance_worker_init(struct run_instance *in, unsigned i)
 	/* Readers have streams of their own numbers, but share the mutators' windows of keys. */
 	ops_init(&w->ops, &in->keys, &w->mix, config->seed, i,
 		 w->role == ROLE_MUTATOR ? in->n_mutators : in->n_workers);
+	if (in->source != NULL && w->role == ROLE_MUTATOR)
+		trace_replay_init(&w->replay, in->source->trace, &in->source->shards, i,
+				  &in->source->pace);
 	digest_init(&w->digest, i, RUN_DIGEST_OPS);
 }
 
@@ -142,8 +149,9 @@ static enum pace_mode instance_pace_mode(const struct run_instance *in)
 }
 
 int run_instance_create(struct run_instance **out, const struct run_config *config,
-			const struct clock *clock, const struct pmu_set *events, bool tracking,
-			char *message, size_t message_size)
+			const struct clock *clock, const struct run_source *source,
+			const struct pmu_set *events, bool tracking, char *message,
+			size_t message_size)
 {
 	struct run_instance *in = aligned_alloc(PADDING_BYTES, sizeof(*in));
 	int error = -ENOMEM;
@@ -156,6 +164,7 @@ int run_instance_create(struct run_instance **out, const struct run_config *conf
 	in->config = config;
 	in->clock = clock;
 	in->events = events;
+	in->source = source;
 	in->tracking = tracking;
 	in->n_mutators = config->n_threads;
 	in->n_workers = config->n_threads + config->n_readers + instance_has_stall(config);
@@ -169,7 +178,10 @@ int run_instance_create(struct run_instance **out, const struct run_config *conf
 	error = instance_domain(in, message, message_size);
 	if (error != 0)
 		goto fail;
-	error = instance_map(in);
+	if (events != NULL)
+		error = events_collectors_open(&in->collectors, events);
+	if (error == 0)
+		error = instance_map(in);
 	if (error == 0)
 		error = instance_workers(in);
 	if (error != 0) {
@@ -206,6 +218,7 @@ void run_instance_destroy(struct run_instance *in)
 	}
 	if (in->r != NULL)
 		reclaim_destroy(in->r);
+	events_collectors_close(&in->collectors);
 	gate_fini(&in->gate);
 	free(in->workers);
 	free(in);
@@ -221,6 +234,9 @@ static int instance_worker_error(const struct run_instance *in)
 
 int run_instance_prefill(struct run_instance *in)
 {
+	/* A trace brings its own live set. */
+	if (in->source != NULL)
+		return 0;
 	gate_open(&in->gate, GATE_PREFILL);
 	if (!run_instance_wait(in))
 		return -EINTR;

@@ -16,7 +16,9 @@
 #include "load/sched.h"
 #include "measure/pmu.h"
 #include "run/config.h"
+#include "run/events.h"
 #include "run/gate.h"
+#include "run/source.h"
 
 /* Operations the map has; a trace's update is an insert. */
 enum { RUN_GET, RUN_INSERT, RUN_DELETE, RUN_N_OPS };
@@ -58,6 +60,11 @@ struct run_worker {
 	int error;		  /* first -errno; the worker then only waits */
 	struct mix mix;
 	struct ops_stream ops;
+	struct trace_replay replay; /* in place of ops when there is a trace */
+	struct op pending;	    /* taken from the source and not yet done */
+	double pending_ns;	    /* its recorded start, since the replay's begin */
+	bool has_pending;
+	double replayed_ns; /* replay time that earlier stages took */
 	struct digest digest;
 	struct pace pace;
 	struct pmu_thread *pmu; /* NULL: no events wanted */
@@ -80,17 +87,20 @@ struct run_instance {
 	unsigned n_workers;
 	unsigned n_mutators;
 	enum pace_mode pace_mode;
-	const struct pmu_set *events; /* NULL: none */
+	const struct run_source *source; /* NULL: operations are generated */
+	const struct pmu_set *events;	 /* NULL: none */
+	struct events_collectors collectors; /* the strategy's threads; none without events */
 	struct gate gate;
 	struct stage_order order;
 	atomic_bool stop __attribute__((aligned(PADDING_BYTES)));
 };
 
-/* Create the domain and the map, start the workers.  0 or -errno with a message for the user.  `config` and
- * `clock` must outlive it.  Release with run_instance_destroy(). */
+/* Create the domain and the map, start the workers.  0 or -errno with a message for the user.  `config`,
+ * `clock`, `source` and `events` must outlive it.  Release with run_instance_destroy(). */
 int run_instance_create(struct run_instance **out, const struct run_config *config,
-			const struct clock *clock, const struct pmu_set *events, bool tracking,
-			char *message, size_t message_size) __attribute__((warn_unused_result));
+			const struct clock *clock, const struct run_source *source,
+			const struct pmu_set *events, bool tracking, char *message,
+			size_t message_size) __attribute__((warn_unused_result));
 void run_instance_destroy(struct run_instance *in);
 
 /* Fill the map to its steady state (generated load only), then free all that this retired.  0, -ENOMEM, or

@@ -367,6 +367,34 @@ static void rows_cpu(struct rows *rows)
 						    .reason = parts[i].reason});
 }
 
+static void rows_event(struct rows *rows, enum reclaim_role role, size_t i)
+{
+	const struct pmu_value *v = &rows->s->events[role][i];
+	const bool has_value = v->state == PMU_OK || v->state == PMU_ESTIMATED;
+	char metric[128];
+
+	snprintf(metric, sizeof(metric), "event:%s", pmu_set_name(rows->in->events, i));
+	rows_emit(rows, (struct report_row){.role = reclaim_role_names[role],
+					    .metric = metric,
+					    .stat = "sum",
+					    .value = has_value ? v->value : NAN,
+					    .unit = "events",
+					    .better = "lower",
+					    .n = rows->s->role[ROLE_MUTATOR].n_ops,
+					    .status = pmu_state_names[v->state],
+					    .reason = v->reason});
+}
+
+static void rows_events(struct rows *rows)
+{
+	if (rows->in->events == NULL)
+		return;
+	for (unsigned role = 0; role < ROLE_N; role++)
+		for (size_t i = 0; i < pmu_set_count(rows->in->events); i++)
+			if (rows->s->n_event_threads[role] > 0)
+				rows_event(rows, (enum reclaim_role)role, i);
+}
+
 /* ---------------------------------------------------------------- checks */
 
 static void rows_little(struct rows *rows)
@@ -439,6 +467,7 @@ int rows_stage(struct rows *rows)
 	rows_map(rows);
 	rows_strategy(rows);
 	rows_cpu(rows);
+	rows_events(rows);
 	rows_checks(rows);
 	return rows->error;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "build_info.h"
+#include "measure/env.h"
 #include "run/cost.h"
 #include "run/rows.h"
 #include "run/stage.h"
@@ -22,13 +23,23 @@ struct run {
 	const struct run_config *config;
 	struct clock clock;
 	struct run_output output;
+	struct run_source source; /* .trace is NULL without --trace */
+	struct env *env;
+	struct env_cpu_times cpu_begin;
 	struct run_instance *in;
 	struct pmu_set *events;
 	struct terminal_checks checks;
 	struct cost cost;
 	bool is_interrupted;
+	bool is_sleep_only;
 	uint64_t zero_ticks; /* of the timeline */
 };
+
+/* NULL: generated operations. */
+static const struct run_source *run_source(const struct run *run)
+{
+	return run->source.trace != NULL ? &run->source : NULL;
+}
 
 static uint64_t run_left_ns(const struct run *run, size_t next_stage)
 {
@@ -169,6 +180,18 @@ static void run_row(struct run *run, const char *metric, const char *stat, doubl
 	run_output_row(&run->output, &stage, &row, error);
 }
 
+static void run_trace_rows(struct run *run, int *error)
+{
+	const struct trace_stats *t = &run->source.trace->stats;
+
+	run_row(run, "trace_rows", "count", (double)t->n_rows, "rows",
+		"sharded by the key's hash; repeated with other keys", error);
+	run_row(run, "trace_keys", "count", (double)t->n_distinct_keys, "keys", "", error);
+	run_row(run, "trace_collisions", "count", (double)t->n_collisions, "keys",
+		"strings whose hash was taken", error);
+	run_row(run, "trace_live_peak", "count", (double)t->n_live_peak, "entries", "", error);
+}
+
 static int run_whole_rows(struct run *run)
 {
 	int error = 0;
@@ -176,6 +199,8 @@ static int run_whole_rows(struct run *run)
 	run_row(run, "clock_skew", "max", (double)run->clock.skew_ticks * run->clock.ns_per_tick,
 		"ns", run->clock.name, &error);
 	run_row(run, "clock_read", "p50", run->clock.read_cost_ns, "ns", run->clock.name, &error);
+	if (run->source.trace != NULL)
+		run_trace_rows(run, &error);
 	if (run->config->tracking_cost)
 		run_row(run, "tracking_cost", "p50", run->cost.ratio, "ratio", run->cost.reason,
 			&error);
@@ -192,7 +217,7 @@ static int run_cost(struct run *run)
 		return 0;
 	}
 	terminal_progress(run->config, "cost of tracking", run_left_ns(run, STAGES_MAX));
-	cost_measure(&run->cost, run->config, &run->clock);
+	cost_measure(&run->cost, run->config, &run->clock, run_source(run));
 	terminal_progress_end();
 	return 0;
 }
@@ -213,11 +238,12 @@ static int run_in_process(struct run *run)
 	char message[512];
 	int error;
 
-	if (run_instance_create(&run->in, run->config, &run->clock, run->events,
+	if (run_instance_create(&run->in, run->config, &run->clock, run_source(run), run->events,
 				run->config->tracking, message, sizeof(message)) != 0) {
 		cli_error("%s", message);
 		return EXIT_USAGE;
 	}
+	run->is_sleep_only = run->in->pace_mode == PACE_SLEEP_ONLY;
 	terminal_header(run->config);
 	error = run_stages(run);
 	run_instance_destroy(run->in);
@@ -259,7 +285,92 @@ static int run_open_events(struct run *run)
 	return EXIT_USAGE;
 }
 
-int run_once(const struct run_config *config)
+/* ---------------------------------------------------------------- environment */
+
+static void run_env_number(struct run *run, const char *key, double value, int *error)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.17g", value);
+	const int e = env_add(run->env, key, text, ENV_INFO, NULL);
+
+	if (*error == 0)
+		*error = e;
+}
+
+static int run_env_text(struct run *run, const char *key, const char *value)
+{
+	return env_add(run->env, key, value, ENV_INFO, NULL);
+}
+
+/* What only the run knows. */
+static int run_env_facts(struct run *run)
+{
+	const struct run_config *config = run->config;
+	struct env_cpu_times cpu_end;
+	int error = run_env_text(run, "run.id", run->output.run_id);
+
+	if (error == 0)
+		error = run_env_text(run, "run.strategy", config->ops->name);
+	if (error == 0)
+		error = run_env_text(run, "run.alloc", config->alloc_text);
+	if (error == 0)
+		error = run_env_text(run, "run.pin", config->pin_text);
+	if (error == 0)
+		error = run_env_text(run, "run.pace",
+				     run->is_sleep_only ? "sleep only: more threads than processors" :
+							  "sleep, then spin");
+	if (error == 0)
+		error = run_env_text(run, "run.clock", run->clock.name);
+	run_env_number(run, "run.clock_read_ns", run->clock.read_cost_ns, &error);
+	run_env_number(run, "run.clock_skew_ns",
+		       (double)run->clock.skew_ticks * run->clock.ns_per_tick, &error);
+	run_env_number(run, "run.seed", (double)config->seed, &error);
+	run_env_number(run, "run.threads", config->n_threads, &error);
+	env_cpu_times("", &cpu_end);
+	if (error == 0)
+		error = env_add_steal(run->env, &run->cpu_begin, &cpu_end);
+	return error;
+}
+
+static int run_write_env(struct run *run)
+{
+	char path[4200];
+	int error = run_env_facts(run);
+
+	snprintf(path, sizeof(path), "%.4000s/env.json", run->config->out_dir);
+	if (error == 0)
+		error = env_write(run->env, path);
+	if (error != 0)
+		cli_error("%s: cannot be written: %s", path, strerror(-error));
+	return error;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static int run_with_output(struct run *run)
+{
+	int code = EXIT_USAGE;
+
+	if (env_collect(&run->env, "") != 0) {
+		cli_error("out of memory");
+		return EXIT_USAGE;
+	}
+	env_cpu_times("", &run->cpu_begin);
+	clock_init(&run->clock, false);
+	if (run_output_open(&run->output, run->config, build_info()->build_id, env_id(run->env)) ==
+	    0) {
+		code = run_in_process(run);
+		if (code != EXIT_USAGE && run_write_env(run) != 0 && code == EXIT_GOOD)
+			code = EXIT_CELLS_FAILED;
+	}
+	if (run_output_close(&run->output) != 0 && code == EXIT_GOOD)
+		code = EXIT_CELLS_FAILED;
+	env_destroy(run->env);
+	return code;
+}
+
+int run_once(struct run_config *config)
 {
 	struct run run = {.config = config, .cost = {.ratio = NAN}};
 	sigset_t signals, before;
@@ -267,17 +378,14 @@ int run_once(const struct run_config *config)
 
 	if (code == 0)
 		code = run_open_events(&run);
-	if (code != 0)
-		return code;
+	if (code == 0 && config->trace_path != NULL)
+		code = run_source_load(&run.source, config);
 	/* Before any thread exists: all inherit it, and only the main thread waits for them. */
 	run_signals(&signals);
 	pthread_sigmask(SIG_BLOCK, &signals, &before);
-	clock_init(&run.clock, false);
-	code = EXIT_USAGE;
-	if (run_output_open(&run.output, config, build_info()->build_id, NULL) == 0)
-		code = run_in_process(&run);
-	if (run_output_close(&run.output) != 0 && code == EXIT_GOOD)
-		code = EXIT_CELLS_FAILED;
+	if (code == 0)
+		code = run_with_output(&run);
+	run_source_free(&run.source);
 	if (run.events != NULL)
 		pmu_set_destroy(run.events);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

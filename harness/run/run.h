@@ -5,7 +5,8 @@
 
 #include "run/config.h"
 
-/* Run all stages in this process; prints, writes DIR.  Returns an exit code of cli.h. */
-int run_once(const struct run_config *config);
+/* Run all stages in this process; prints, writes DIR.  Returns an exit code of cli.h.  A trace sets the
+ * config's number of keys. */
+int run_once(struct run_config *config);
 
 #endif

@@ -81,6 +81,35 @@ static void stage_add_worker(struct role_stats *sum, const struct run_worker *w)
 	}
 }
 
+static void stage_add_events(struct stage_result *s, const struct run_instance *in,
+			     enum reclaim_role role, const struct pmu_thread *thread,
+			     const struct pmu_snapshot *begin, const struct pmu_snapshot *end)
+{
+	for (size_t i = 0; i < pmu_set_count(in->events); i++) {
+		const struct pmu_value v = pmu_delta(thread, i, begin, end);
+
+		if (s->n_event_threads[role] == 0)
+			s->events[role][i] = v;
+		else
+			pmu_add(&s->events[role][i], &v);
+	}
+	s->n_event_threads[role]++;
+}
+
+static void stage_collect_events(struct stage_result *s, const struct run_instance *in)
+{
+	const struct events_collectors *c = &in->collectors;
+
+	for (unsigned i = 0; i < in->n_workers; i++) {
+		const struct run_worker *w = &in->workers[i];
+
+		if (w->pmu != NULL)
+			stage_add_events(s, in, w->role, w->pmu, &w->pmu_begin, &w->pmu_end);
+	}
+	for (unsigned i = 0; i < c->n; i++)
+		stage_add_events(s, in, ROLE_COLLECTOR, c->threads[i], &c->begin[i], &c->end[i]);
+}
+
 static void stage_collect(struct stage_result *s, const struct run_instance *in)
 {
 	for (unsigned i = 0; i < in->n_workers; i++) {
@@ -93,6 +122,8 @@ static void stage_collect(struct stage_result *s, const struct run_instance *in)
 		s->n_digest += w->digest.n;
 	}
 	s->sampler_cpu_ns = s->sampler.cpu_ns;
+	if (in->events != NULL)
+		stage_collect_events(s, in);
 }
 
 static int stage_worker_error(const struct run_instance *in)
@@ -121,8 +152,10 @@ static int stage_load(struct stage_result *s, struct run_instance *in, unsigned 
 			      s->spec->duration_ns);
 	if (error != 0)
 		return error;
+	events_collectors_begin(&in->collectors);
 	gate_open(&in->gate, GATE_STAGE);
 	s->is_interrupted = !run_instance_wait(in);
+	events_collectors_end(&in->collectors);
 	const uint64_t end_ticks = s->is_interrupted ? clock_ticks(in->clock) : in->order.end_ticks;
 
 	s->seconds = (double)clock_delta_ns(in->clock, in->order.begin_ticks, end_ticks) * 1e-9;
@@ -142,7 +175,9 @@ int stage_run(struct stage_result **out, struct run_instance *in, const struct s
 	if (s == NULL)
 		return -ENOMEM;
 	s->spec = spec;
-	s->is_closed_loop = spec->rate_per_s == STAGES_RATE_CLOSED;
+	s->is_recorded = in->source != NULL && in->source->pace.kind == TRACE_PACE_RECORDED &&
+			 spec->rate_per_s == STAGES_RATE_CLOSED;
+	s->is_closed_loop = spec->rate_per_s == STAGES_RATE_CLOSED && !s->is_recorded;
 	s->sampler.statm_fd = -1;
 	error = life_recorder_init(&s->life, in->clock);
 	if (error != 0)
@@ -173,6 +208,8 @@ double stage_throughput(const struct stage_result *s)
 
 double stage_offered(const struct stage_result *s)
 {
+	if (s->is_recorded && s->seconds > 0)
+		return (double)s->role[ROLE_MUTATOR].n_offered / s->seconds;
 	return s->is_closed_loop ? NAN : (double)s->spec->rate_per_s;
 }
 

@@ -26,6 +26,7 @@ struct role_stats {
 struct stage_result {
 	const struct stage *spec;
 	bool is_closed_loop;
+	bool is_recorded; /* paced by a trace's own times */
 	bool is_interrupted;
 	double seconds;		 /* from the first to the last moment of load */
 	uint64_t window_ticks;	 /* from stage begin to stage end, as stamps count it */
@@ -40,6 +41,8 @@ struct stage_result {
 	struct selfcheck_little little;
 	struct selfcheck_conservation conservation;
 	struct sampler sampler;
+	unsigned n_event_threads[ROLE_N];
+	struct pmu_value events[ROLE_N][PMU_MAX_EVENTS];
 	uint64_t digest, n_digest; /* of all operations since the warm-up began */
 };
 

@@ -89,12 +89,17 @@ static inline bool worker_insert(struct run_worker *w, struct hmap *map, const s
 	return result == HMAP_REPLACED;
 }
 
+/* Returns the kind of operation; RUN_N_OPS: the thread left and joined anew. */
 static inline unsigned worker_operate(struct run_worker *w, const struct op *op)
 {
 	struct hmap *const map = w->in->map;
 	const unsigned index = worker_op_index(op->type);
 	bool is_hit;
 
+	if (unlikely(op->type == OP_THREAD_DONE)) {
+		worker_churn(w);
+		return RUN_N_OPS;
+	}
 	reclaim_enter(w->t);
 	switch (index) {
 	case RUN_GET:
@@ -115,10 +120,27 @@ static inline unsigned worker_operate(struct run_worker *w, const struct op *op)
 	return index;
 }
 
-static inline void worker_next_op(struct run_worker *w, struct op *op)
+/* The next operation of the stream or the trace.  What a stage's end left undone comes first.  false: this
+ * worker's part of the trace is empty. */
+static inline bool worker_next_op(struct run_worker *w, struct op *op)
 {
-	ops_next(&w->ops, op);
+	if (unlikely(w->has_pending)) {
+		*op = w->pending;
+		w->has_pending = false;
+		return true;
+	}
+	if (w->in->source == NULL || w->role != ROLE_MUTATOR)
+		ops_next(&w->ops, op);
+	else if (!trace_replay_next(&w->replay, op, &w->pending_ns))
+		return false;
 	digest_add(&w->digest, op);
+	return true;
+}
+
+static void worker_keep_op(struct run_worker *w, const struct op *op)
+{
+	w->pending = *op;
+	w->has_pending = true;
 }
 
 /* ---------------------------------------------------------------- loops */
@@ -158,6 +180,29 @@ static void churn_init(struct churn *c, const struct run_worker *w)
 	churn_advance(c);
 }
 
+/* false: the thread could not join again. */
+static bool worker_churn_if_due(struct run_worker *w, struct churn *churn, uint64_t now)
+{
+	if (likely(now < churn->due_ticks))
+		return true;
+	churn_advance(churn);
+	return worker_churn(w);
+}
+
+/* Operations without a clock.  false: as above. */
+static inline bool worker_untimed(struct run_worker *w, unsigned n)
+{
+	struct op op;
+
+	for (unsigned i = 0; i < n && worker_next_op(w, &op); i++) {
+		worker_operate(w, &op);
+		if (unlikely(w->t == NULL))
+			return false;
+		reclaim_poll(w->t);
+	}
+	return true;
+}
+
 static void worker_closed_loop(struct run_worker *w)
 {
 	const uint64_t end_ticks = w->in->order.end_ticks;
@@ -165,28 +210,21 @@ static void worker_closed_loop(struct run_worker *w)
 	struct op op;
 
 	churn_init(&churn, w);
-	while (!worker_is_stopped(w)) {
-		worker_next_op(w, &op);
+	while (!worker_is_stopped(w) && worker_next_op(w, &op)) {
 		const uint64_t start = clock_ticks(w->in->clock);
 		const unsigned index = worker_operate(w, &op);
 		const uint64_t end = clock_ticks(w->in->clock);
 		const uint64_t ns = clock_delta_ns(w->in->clock, start, end);
 
+		if (index < RUN_N_OPS) {
+			hist_record(&w->stats.service[index], ns);
+			hist_record(&w->stats.response[index], ns);
+		}
+		if (w->t == NULL || !worker_churn_if_due(w, &churn, end))
+			return;
 		reclaim_poll(w->t);
-		hist_record(&w->stats.service[index], ns);
-		hist_record(&w->stats.response[index], ns);
-		if (end >= end_ticks)
-			break;
-		if (end >= churn.due_ticks) {
-			churn_advance(&churn);
-			if (!worker_churn(w))
-				return;
-		}
-		for (unsigned i = 1; i < WORKER_TIMED_1_IN; i++) {
-			worker_next_op(w, &op);
-			worker_operate(w, &op);
-			reclaim_poll(w->t);
-		}
+		if (end >= end_ticks || !worker_untimed(w, WORKER_TIMED_1_IN - 1))
+			return;
 	}
 }
 
@@ -205,38 +243,85 @@ static void worker_sched_init(struct run_worker *w, struct sched *sched)
 	w->stats.n_offered = sched->n_total;
 }
 
-static void worker_open_loop(struct run_worker *w)
+/* Where a stage's intended starts come from: the schedule, or the trace's own times. */
+struct starts {
+	bool is_recorded;
+	struct sched sched;
+};
+
+/* The next operation and its intended start; false when there is none left. */
+static inline bool worker_next_start(struct run_worker *w, struct starts *starts, struct op *op,
+				     double *start_ns)
+{
+	if (!starts->is_recorded)
+		return sched_next(&starts->sched, start_ns) && worker_next_op(w, op);
+	if (!worker_next_op(w, op))
+		return false;
+	/* An operation that an earlier stage left undone was meant to start then: it is due. */
+	*start_ns = w->pending_ns > w->replayed_ns ? w->pending_ns - w->replayed_ns : 0;
+	return true;
+}
+
+/* Do one operation and record its times.  false: the thread could not join again. */
+static inline bool worker_timed(struct run_worker *w, const struct op *op, struct churn *churn,
+				uint64_t intended, uint64_t start)
 {
 	const struct clock *clock = w->in->clock;
-	const uint64_t begin = w->in->order.begin_ticks, end_ticks = w->in->order.end_ticks;
-	struct sched sched;
-	struct churn churn;
-	struct op op;
-	double start_ns;
+	const unsigned index = worker_operate(w, op);
+	const uint64_t end = clock_ticks(clock);
 
-	worker_sched_init(w, &sched);
-	churn_init(&churn, w);
-	while (sched_next(&sched, &start_ns)) {
-		worker_next_op(w, &op);
-		const uint64_t intended = begin + clock_ns_to_ticks(clock, (uint64_t)start_ns);
-		const uint64_t start = pace_wait(&w->pace, intended);
-
-		/* Behind at the stage's end: what is left counts as offered, not as done. */
-		if (start >= end_ticks || worker_is_stopped(w))
-			break;
-		const unsigned index = worker_operate(w, &op);
-		const uint64_t end = clock_ticks(clock);
-
+	if (likely(index < RUN_N_OPS)) {
 		hist_record(&w->stats.lateness, clock_delta_ns(clock, intended, start));
 		hist_record(&w->stats.service[index], clock_delta_ns(clock, start, end));
 		hist_record(&w->stats.response[index], clock_delta_ns(clock, intended, end));
-		reclaim_poll(w->t);
-		if (end >= churn.due_ticks) {
-			churn_advance(&churn);
-			if (!worker_churn(w))
-				return;
-		}
 	}
+	if (w->t == NULL || !worker_churn_if_due(w, churn, end))
+		return false;
+	reclaim_poll(w->t);
+	return true;
+}
+
+/* How many starts a recorded stage had: all that were done, and, when it ended behind its times, as many more
+ * as the trace's rate so far lets expect. */
+static void worker_count_recorded(struct run_worker *w, double reached_ns)
+{
+	const double length_ns = (double)w->in->order.spec->duration_ns;
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < RUN_N_OPS; i++)
+		n += w->stats.n_attempted[i];
+	w->stats.n_offered = n;
+	if (w->has_pending && reached_ns > 0 && reached_ns < length_ns)
+		w->stats.n_offered = (uint64_t)((double)n * length_ns / reached_ns);
+	w->replayed_ns += length_ns;
+}
+
+static void worker_open_loop(struct run_worker *w, bool is_recorded)
+{
+	const struct clock *clock = w->in->clock;
+	const uint64_t begin = w->in->order.begin_ticks, end_ticks = w->in->order.end_ticks;
+	struct starts starts = {.is_recorded = is_recorded};
+	struct churn churn;
+	struct op op;
+	double start_ns = 0;
+
+	if (!is_recorded)
+		worker_sched_init(w, &starts.sched);
+	churn_init(&churn, w);
+	while (worker_next_start(w, &starts, &op, &start_ns)) {
+		const uint64_t intended = begin + clock_ns_to_ticks(clock, (uint64_t)start_ns);
+		const uint64_t start = pace_wait(&w->pace, intended < end_ticks ? intended : end_ticks);
+
+		/* Behind at the stage's end: what is left counts as offered, not as done. */
+		if (start >= end_ticks || worker_is_stopped(w)) {
+			worker_keep_op(w, &op);
+			break;
+		}
+		if (!worker_timed(w, &op, &churn, intended, start))
+			return;
+	}
+	if (is_recorded)
+		worker_count_recorded(w, start_ns);
 	pace_wait(&w->pace, end_ticks);
 }
 
@@ -335,14 +420,28 @@ static void worker_await_begin(struct run_worker *w)
 	}
 }
 
+static bool worker_is_closed(const struct run_instance *in)
+{
+	return in->order.spec->rate_per_s == STAGES_RATE_CLOSED;
+}
+
+/* A stage `max` of a trace that is paced by its recorded times. */
+static bool worker_follows_record(const struct run_instance *in)
+{
+	return in->source != NULL && in->source->pace.kind == TRACE_PACE_RECORDED &&
+	       worker_is_closed(in);
+}
+
 static void worker_mutate(struct run_worker *w)
 {
 	if (!worker_join(w))
 		return;
-	if (w->role == ROLE_READER || w->in->order.spec->rate_per_s == STAGES_RATE_CLOSED)
-		worker_closed_loop(w);
+	const bool is_recorded = w->role == ROLE_MUTATOR && worker_follows_record(w->in);
+
+	if (w->role != ROLE_READER && (is_recorded || !worker_is_closed(w->in)))
+		worker_open_loop(w, is_recorded);
 	else
-		worker_open_loop(w);
+		worker_closed_loop(w);
 	if (w->t != NULL)
 		reclaim_offline(w->t);
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* events.c - counters of the strategy's threads; see events.h. */
+#include "run/events.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int events_collectors_open(struct events_collectors *c, const struct pmu_set *set)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+	int error = 0;
+
+	memset(c, 0, sizeof(*c));
+	if (tasks == NULL)
+		return -errno;
+	while (error == 0 && c->n < EVENTS_MAX_COLLECTORS && (entry = readdir(tasks)) != NULL) {
+		const pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (tid <= 0 || tid == gettid())
+			continue;
+		error = pmu_open(&c->threads[c->n], set, tid);
+		if (error == 0)
+			c->n++;
+	}
+	closedir(tasks);
+	return error;
+}
+
+void events_collectors_close(struct events_collectors *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		pmu_close(c->threads[i]);
+	c->n = 0;
+}
+
+void events_collectors_begin(struct events_collectors *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		pmu_read(c->threads[i], &c->begin[i]);
+}
+
+void events_collectors_end(struct events_collectors *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		pmu_read(c->threads[i], &c->end[i]);
+}
