@@ -273,10 +273,11 @@ static void hmap_advance(struct hmap *m, struct reclaim_thread *t, struct table 
 	if (load_relaxed(&m->nevacuate) != index || !hmap_grow_trylock(m))
 		return;
 	if (load_acquire(&m->table) == table && load_relaxed(&m->nevacuate) == index) {
-		uint64_t n = index < n_old ? index + 1 : index;
+		uint64_t n = index;
 		/* Go: at most 1,024 more, so that one write stays O(1) on average. */
-		const uint64_t stop = n + 1024 < n_old ? n + 1024 : n_old;
+		const uint64_t stop = n + 1025 < n_old ? n + 1025 : n_old;
 
+		/* The bucket at `index` itself may have failed to evacuate, out of memory: then n stays. */
 		while (n < stop && hmap_is_evacuated(&table->old[n]))
 			n++;
 		store_relaxed(&m->nevacuate, n);
