@@ -221,9 +221,7 @@ static char *units_format(char *buf, size_t size, double value, double step,
 		names++;
 		is_base = false;
 	}
-	if (is_base && magnitude == floor(magnitude))
-		n_decimals = 0;
-	else if (magnitude >= 99.95)
+	if ((is_base && magnitude == floor(magnitude)) || magnitude >= 99.95)
 		n_decimals = 0;
 	else if (magnitude >= 9.995)
 		n_decimals = 1;

@@ -119,13 +119,7 @@ static struct env_fact *env_place(struct env *env, const char *key)
 void env_put(struct env *env, bool is_stable, const char *key, const char *value,
 	     enum env_level level, const char *reason, const char *suggest)
 {
-	struct env_fact *fact = env_place(env, key);
-
-	if (!fact) {
-		env->is_out_of_memory = true;
-		return;
-	}
-	*fact = (struct env_fact){
+	struct env_fact fact = {
 		.key = strdup(key), /* released by env_fact_free() */
 		.value = strdup(value),
 		.reason = strdup(reason ? reason : ""),
@@ -133,9 +127,14 @@ void env_put(struct env *env, bool is_stable, const char *key, const char *value
 		.level = level,
 		.is_stable = is_stable,
 	};
-	if (!fact->key || !fact->value || !fact->reason || !fact->suggest) {
-		env_fact_free(fact);
-		*fact = env->facts[--env->n_facts];
+	struct env_fact *place = NULL;
+
+	if (fact.key && fact.value && fact.reason && fact.suggest)
+		place = env_place(env, key);
+	if (place) {
+		*place = fact;
+	} else {
+		env_fact_free(&fact);
 		env->is_out_of_memory = true;
 	}
 }
