@@ -88,7 +88,7 @@ says err "No space left on device"
 # ---------------------------------------------------------------- colour
 
 "$program" env --color=always 2>/dev/null | grep -q $'\033' || fail "--color=always gives no colour"
-NO_COLOR= "$program" env 2>/dev/null | grep -q $'\033' && fail "colour although stdout is a pipe"
+NO_COLOR="" "$program" env 2>/dev/null | grep -q $'\033' && fail "colour although stdout is a pipe"
 
 # ---------------------------------------------------------------- man page and completion
 
