@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_merge.c - `reclaimbench merge`: shards become one result, and what is missing or doubled is told. */
+#define XXH_INLINE_ALL
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "cli.h"
+#include "report/table.h"
+#include "run/matrix_store.h"
+
+#define MESSAGE_BYTES 1024
+/* Gaps that are named one by one. */
+#define MAX_NAMED 10
+
+extern const struct cli_command cmd_merge;
+
+static const struct cli_option merge_options[] = {
+	{"out", "DIR", NULL, "where the merged files go; it must not hold a run.csv"},
+	{"allow-gaps", NULL, NULL, "merge although cells or shards are missing"},
+	{"allow-mixed", NULL, NULL, "merge although builds, machines or job files differ"},
+	{NULL, NULL, NULL, NULL},
+};
+
+struct merge {
+	const struct cli_args *args;
+	json_t **identities; /* per folder; NULL: no matrix, a single run */
+	const char *out;
+};
+
+static void merge_path(char *path, const char *dir, const char *file)
+{
+	snprintf(path, PATH_MAX, "%s/%s", dir, file);
+}
+
+/* ---------------------------------------------------------------- what belongs together */
+
+static int merge_read_identities(struct merge *m)
+{
+	for (size_t i = 0; i < m->args->n_operands; i++) {
+		char path[PATH_MAX];
+		json_error_t what;
+
+		merge_path(path, m->args->operands[i], "matrix.json");
+		if (access(path, F_OK))
+			continue;
+		m->identities[i] = json_load_file(path, 0, &what);
+		if (!m->identities[i]) {
+			cli_error("%s:%d: %s", path, what.line, what.text);
+			return EXIT_USAGE;
+		}
+	}
+	return 0;
+}
+
+static const char *merge_text(const json_t *identity, const char *key)
+{
+	const char *text = json_string_value(json_object_get(identity, key));
+
+	return text ? text : "?";
+}
+
+/* All matrices are of one build, machine and job file. */
+static int merge_check_same(const struct merge *m)
+{
+	static const char *const keys[] = {"build", "binary", "machine", "job"};
+	const json_t *first = NULL;
+	size_t first_at = 0;
+	bool differ = false;
+
+	for (size_t i = 0; i < m->args->n_operands; i++) {
+		for (size_t k = 0; first && m->identities[i] && k < sizeof(keys) / sizeof(keys[0]); k++) {
+			const char *a = merge_text(first, keys[k]);
+			const char *b = merge_text(m->identities[i], keys[k]);
+
+			if (!strcmp(a, b))
+				continue;
+			cli_error("%s: another %s than %s (%s, %s)", m->args->operands[i], keys[k],
+				  m->args->operands[first_at], b, a);
+			differ = true;
+		}
+		if (!first && m->identities[i]) {
+			first = m->identities[i];
+			first_at = i;
+		}
+	}
+	if (!differ || cli_given(m->args, "allow-mixed"))
+		return 0;
+	cli_error("not merged; give --allow-mixed to merge them all the same");
+	return EXIT_NOT_COMPARABLE;
+}
+
+/* In how many of the folders a repetition is finished. */
+static size_t merge_count(const struct merge *m, const char *id, int rep)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->args->n_operands; i++) {
+		char path[PATH_MAX];
+		char file[64];
+
+		snprintf(file, sizeof(file), "cells/%.16s-%04d/result.json", id, rep);
+		merge_path(path, m->args->operands[i], file);
+		n += !access(path, F_OK);
+	}
+	return n;
+}
+
+/* Every repetition of every cell of the job stands in exactly one folder. */
+static void merge_check_cells(struct merge *m, size_t *n_gaps, size_t *n_doubled)
+{
+	const json_t *identity = NULL;
+	size_t at;
+	const json_t *cell;
+
+	*n_gaps = 0;
+	*n_doubled = 0;
+	for (size_t i = 0; i < m->args->n_operands && !identity; i++)
+		identity = m->identities[i];
+	json_array_foreach(json_object_get(identity, "cells"), at, cell) {
+		const char *id = merge_text(cell, "id");
+		const int n_reps = (int)json_integer_value(json_object_get(cell, "reps"));
+
+		for (int rep = 1; rep <= n_reps; rep++) {
+			const size_t n = merge_count(m, id, rep);
+
+			if (n != 1 && *n_gaps + *n_doubled < MAX_NAMED)
+				cli_error("cell %s repetition %d (%s %s) %s", id, rep,
+					  merge_text(cell, "scenario"), merge_text(cell, "settings"),
+					  n ? "stands in several folders" : "is missing");
+			*n_gaps += n == 0;
+			*n_doubled += n > 1;
+		}
+	}
+	if (*n_gaps + *n_doubled > MAX_NAMED)
+		cli_error("... and %zu more", *n_gaps + *n_doubled - MAX_NAMED);
+}
+
+static int merge_check_complete(struct merge *m)
+{
+	size_t n_gaps, n_doubled;
+
+	merge_check_cells(m, &n_gaps, &n_doubled);
+	if (n_doubled) {
+		cli_error("%zu repetitions are doubled; give each shard once", n_doubled);
+		return EXIT_USAGE;
+	}
+	if (!n_gaps)
+		return 0;
+	if (cli_given(m->args, "allow-gaps")) {
+		cli_error("%zu repetitions are missing; merged without them, as asked", n_gaps);
+		return 0;
+	}
+	cli_error("%zu repetitions are missing; finish the shards (--resume), or give --allow-gaps", n_gaps);
+	return EXIT_CHECK_FAILED;
+}
+
+/* ---------------------------------------------------------------- rows */
+
+/* One cell and repetition in one file; to find those that stand in two. */
+struct merge_group {
+	uint64_t key;
+	size_t file;
+	size_t line;
+};
+
+static int merge_group_order(const void *left, const void *right)
+{
+	const struct merge_group *x = left;
+	const struct merge_group *y = right;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	if (x->file != y->file)
+		return x->file < y->file ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/* A group per run of rows of one cell and repetition. */
+static int merge_add_groups(struct merge_group **groups, size_t *n, const struct table *t, size_t file)
+{
+	uint64_t last = 0;
+
+	for (size_t row = 0; row < table_n_rows(t); row++) {
+		char text[512];
+		const int length = snprintf(text, sizeof(text), "%s\x1f%s",
+					    table_text(t, row, COL_cell_id), table_text(t, row, COL_rep));
+		const uint64_t key = XXH3_64bits(text, strnlen(text, (size_t)length));
+
+		if (row && key == last)
+			continue;
+		last = key;
+		if (!(*n & (*n - 1))) {
+			struct merge_group *more = realloc(*groups, (*n ? 2 * *n : 1) * sizeof(*more));
+
+			if (!more)
+				return -ENOMEM;
+			*groups = more;
+		}
+		(*groups)[(*n)++] = (struct merge_group){key, file, table_line(t, row)};
+	}
+	return 0;
+}
+
+static int merge_check_groups(const struct merge *m, struct merge_group *groups, size_t n)
+{
+	if (n)
+		qsort(groups, n, sizeof(*groups), merge_group_order);
+	for (size_t i = 1; i < n; i++) {
+		if (groups[i - 1].key != groups[i].key || groups[i - 1].file == groups[i].file)
+			continue;
+		cli_error("%s/run.csv:%zu: the same cell and repetition as %s/run.csv:%zu",
+			  m->args->operands[groups[i].file], groups[i].line,
+			  m->args->operands[groups[i - 1].file], groups[i - 1].line);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* Every run.csv is whole and of this schema; nothing is in two of them. */
+static int merge_check_rows(const struct merge *m)
+{
+	struct merge_group *groups = NULL;
+	size_t n = 0;
+	int code = 0;
+
+	for (size_t i = 0; i < m->args->n_operands && !code; i++) {
+		char path[PATH_MAX];
+		char message[MESSAGE_BYTES];
+		struct table *t;
+
+		merge_path(path, m->args->operands[i], "run.csv");
+		if (table_read(&t, path, message, sizeof(message))) {
+			cli_error("%s", message);
+			code = EXIT_USAGE;
+			break;
+		}
+		for (size_t w = 0; table_warning(t, w); w++) {
+			cli_error("%s", table_warning(t, w));
+			code = EXIT_USAGE; /* a torn line: the shard is not finished */
+		}
+		if (!code && merge_add_groups(&groups, &n, t, i)) {
+			cli_error("out of memory");
+			code = EXIT_USAGE;
+		}
+		table_free(t);
+	}
+	if (!code)
+		code = merge_check_groups(m, groups, n);
+	free(groups);
+	return code;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static int merge_write_file(const struct merge *m, const char *name, bool only_first)
+{
+	char **files = calloc(m->args->n_operands + 1, sizeof(*files));
+	char path[PATH_MAX];
+	char message[MESSAGE_BYTES];
+	int err = files ? 0 : -ENOMEM;
+	size_t n = 0;
+
+	for (size_t i = 0; files && i < m->args->n_operands; i++) {
+		if (asprintf(&files[n], "%s/%s", m->args->operands[i], name) < 0)
+			err = -ENOMEM;
+		else
+			n++;
+	}
+	merge_path(path, m->out, name);
+	if (!err)
+		err = matrix_concatenate(path, files, only_first ? 1 : n, message, sizeof(message));
+	if (err)
+		cli_error("%s", err == -ENOMEM ? "out of memory" : message);
+	for (size_t i = 0; files && i < n; i++)
+		free(files[i]);
+	free(files);
+	return err ? EXIT_USAGE : 0;
+}
+
+/* The merged file is read again: units that differ between the parts show only there. */
+static int merge_verify(const struct merge *m)
+{
+	char path[PATH_MAX];
+	char message[MESSAGE_BYTES];
+	struct table *t;
+
+	merge_path(path, m->out, "run.csv");
+	if (table_read(&t, path, message, sizeof(message))) {
+		cli_error("%s; nothing is merged", message);
+		unlink(path);
+		return EXIT_USAGE;
+	}
+	printf("%zu rows of %zu folders in %s\n", table_n_rows(t), m->args->n_operands, path);
+	table_free(t);
+	return 0;
+}
+
+static int merge_write(const struct merge *m)
+{
+	static const char *const names[] = {"run.csv", "timeline.csv", "histograms.csv"};
+	char path[PATH_MAX];
+	int code = 0;
+
+	if (mkdir(m->out, 0777) && errno != EEXIST) {
+		cli_error("--out=%s: %s", m->out, strerror(errno));
+		return EXIT_USAGE;
+	}
+	merge_path(path, m->out, "run.csv");
+	if (!access(path, F_OK)) {
+		cli_error("%s is there already; choose another --out", path);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !code; i++)
+		code = merge_write_file(m, names[i], false);
+	if (!code)
+		code = merge_write_file(m, "env.json", true);
+	return code ? code : merge_verify(m);
+}
+
+static int merge_run(struct merge *m)
+{
+	int code;
+
+	m->out = cli_get(m->args, "out");
+	if (!m->args->n_operands || !m->out) {
+		cli_error("%s; it is `merge DIR... --out=DIR`",
+			  m->out ? "no folder to merge is given" : "--out is missing");
+		return EXIT_USAGE;
+	}
+	m->identities = calloc(m->args->n_operands, sizeof(*m->identities));
+	code = m->identities ? merge_read_identities(m) : EXIT_USAGE;
+	if (!code)
+		code = merge_check_same(m);
+	if (!code)
+		code = merge_check_complete(m);
+	if (!code)
+		code = merge_check_rows(m);
+	if (!code)
+		code = merge_write(m);
+	for (size_t i = 0; m->identities && i < m->args->n_operands; i++)
+		json_decref(m->identities[i]);
+	free(m->identities);
+	return code;
+}
+
+static int merge_main(int argc, char **argv)
+{
+	struct cli_args args;
+	struct merge m = {.args = &args};
+	int code = cli_parse(&args, &cmd_merge, argc, argv);
+
+	if (!code)
+		code = merge_run(&m);
+	cli_free(&args);
+	return code < 0 ? EXIT_GOOD : code;
+}
+
+const struct cli_command cmd_merge = {
+	.name = "merge",
+	.operands = "DIR...",
+	.summary = "put the shards of a matrix together, checked for gaps and doubles",
+	.examples = "reclaimbench merge part1 part2 part3 --out=results/whole\n",
+	.options = merge_options,
+	.main = merge_main,
+};
