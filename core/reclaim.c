@@ -459,6 +459,12 @@ void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class
 		*stamps = (struct heap_stamps){0};
 }
 
+void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, uint64_t n, uint64_t bytes)
+{
+	counter_add(&t->counters[class].n_freed, n);
+	counter_add(&t->counters[class].freed_bytes, bytes);
+}
+
 void reclaim_free(struct reclaim_thread *t, void *object, uint64_t safe_ticks, uint64_t now_ticks)
 {
 	struct heap *h = t->r->heap;

@@ -272,6 +272,9 @@ void reclaim_free(struct reclaim_thread *t, void *object, uint64_t safe_ticks, u
 void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes,
 			  struct heap_stamps *stamps, uint64_t safe_ticks, uint64_t now_ticks);
 
+/* The same for n objects of a class that carry no stamps (no tracking), `bytes` in all; not for arrays. */
+void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, uint64_t n, uint64_t bytes);
+
 /* What belongs to a bucket array and dies with it, beside the array: when each old bucket died (was
  * evacuated), which gives the class `evacuated bucket`, and what the map keeps.  The domain owns it from
  * reclaim_attach() on and frees it when the array is freed (after `release`).  At most one per object. */

@@ -51,7 +51,9 @@ uint64_t mark_safe_ticks(struct reclaim *r, void *object, const struct heap_stam
 	switch (gc_span_state(gc, load_relaxed(&s->sweepgen))) { /* relaxed: quiet */
 	case GC_SPAN_NEEDS:
 	case GC_SPAN_STALE:
-		return gc_mark_is_marked(gc, s, heap_span_index(s, object)) ? 0 : load_relaxed(&gc->sweep.safe_ticks);
+		return gc_mark_is_marked(gc, s, heap_span_index(s, object))
+			       ? 0
+			       : load_relaxed(&gc->sweep.safe_ticks);
 	default:
 		return 0;
 	}
@@ -59,8 +61,9 @@ uint64_t mark_safe_ticks(struct reclaim *r, void *object, const struct heap_stam
 
 static const struct reclaim_option mark_options[] = {
 	MARK_OPTIONS("all"),
-	GC_OPTION("bits", OPT_CHOICE, "", "side", "side|header|span", 0, 0, bits,
-		  "where marks lie: beside the span, in the bucket's own line, one for a whole span"),
+	GC_OPTION(
+		"bits", OPT_CHOICE, "", "side", "side|header|span", 0, 0, bits,
+		"where marks lie: beside the span, in the bucket's own line, one for a whole span"),
 	GC_OPTION("shadow", OPT_BOOL, "", "off", NULL, 0, 0, shadow,
 		  "bits=span: count what is kept only because a neighbour lives (costs time)"),
 	GC_OPTION("mark_window", OPT_TIME_NS, "ns", "0", NULL, 0, 60e9, mark_window_ns,
@@ -73,7 +76,8 @@ static const struct reclaim_option mark_options[] = {
 
 const struct reclaim_ops mark_ops = {
 	.name = "mark",
-	.summary = "traces the maps, a bit per bucket and payload, concurrent, hybrid barrier, assists",
+	.summary = "traces the maps, a bit per bucket and payload, concurrent, hybrid barrier, "
+		   "assists",
 	.source = "Go 1.19.8 runtime/mgc.go, mgcmark.go; bits per bucket are this project's",
 	.options = mark_options,
 	.n_options = sizeof(mark_options) / sizeof(mark_options[0]),

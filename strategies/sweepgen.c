@@ -19,7 +19,8 @@ static int sweepgen_init(struct reclaim *r)
 	return gc_init(r, &sweepgen_kind);
 }
 
-static void sweepgen_allocated(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes)
+static void sweepgen_allocated(struct reclaim_thread *t, void *object, enum obj_class class,
+			       size_t bytes)
 {
 	struct gc_thread *g = gc_thread_of(t);
 
@@ -39,7 +40,8 @@ static void sweepgen_retire(struct reclaim_thread *t, void *object)
 	 * flip=ragged: the order is this read-modify-write; gc_cycle.c has the argument. */
 	if (gc->opt.flip == GC_FLIP_RAGGED)
 		add_acq_rel(&g->member.announce, 1);
-	half = load_acquire(&gc->generation) & 1; /* acquire: pairs with gc_cycle_flip_parked() and _ragged() */
+	half = load_acquire(&gc->generation) &
+	       1; /* acquire: pairs with gc_cycle_flip_parked() and _ragged() */
 	/* relaxed: the handshake before the sweep is the order */
 	or_relaxed(&s->dead_bits[half][i / 64], UINT64_C(1) << i % 64);
 	counter_add(&g->n_retired, 1);
@@ -47,7 +49,8 @@ static void sweepgen_retire(struct reclaim_thread *t, void *object)
 }
 
 /* A retired object that is not freed is safe once its half is the one being swept.  Quiet only. */
-static uint64_t sweepgen_safe_ticks(struct reclaim *r, void *object, const struct heap_stamps *stamps)
+static uint64_t sweepgen_safe_ticks(struct reclaim *r, void *object,
+				    const struct heap_stamps *stamps)
 {
 	const struct gc *gc = reclaim_state(r);
 	const struct heap_span *s = heap_span_of(gc->heap, object);
@@ -57,7 +60,9 @@ static uint64_t sweepgen_safe_ticks(struct reclaim *r, void *object, const struc
 	(void)stamps;
 	if (gc->is_handshaking)
 		return 0; /* the half has been closed, but not every thread has passed */
-	return load_relaxed(&s->dead_bits[old_half][i / 64]) >> i % 64 & 1 ? load_relaxed(&gc->sweep.safe_ticks) : 0;
+	return load_relaxed(&s->dead_bits[old_half][i / 64]) >> i % 64 & 1
+		       ? load_relaxed(&gc->sweep.safe_ticks)
+		       : 0;
 }
 
 static const struct reclaim_option sweepgen_options[] = {
@@ -68,7 +73,8 @@ static const struct reclaim_option sweepgen_options[] = {
 
 const struct reclaim_ops sweepgen_ops = {
 	.name = "sweepgen",
-	.summary = "retire notes the dead beside their span; freed span by span after the next flip",
+	.summary =
+		"retire notes the dead beside their span; freed span by span after the next flip",
 	.source = "Go 1.19.8 runtime/mgcsweep.go, mgcpacer.go, without marking",
 	.flags = NEEDS_QUIESCE | BACKGROUND | COLLECTS_GARBAGE | STALL_UNBOUNDED | NEEDS_SPAN_HEAP,
 	.state_bytes = sizeof(struct gc),

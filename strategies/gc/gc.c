@@ -142,7 +142,8 @@ void gc_online(struct reclaim_thread *t)
 	gc_world_online(&g->gc->world, &g->member);
 }
 
-static void __attribute__((noinline)) gc_poll_slow(struct gc *gc, struct gc_thread *g, uint32_t flags)
+static void __attribute__((noinline))
+gc_poll_slow(struct gc *gc, struct gc_thread *g, uint32_t flags)
 {
 	if (flags & (GC_FLAG_STOP | GC_FLAG_RAGGED))
 		gc_world_safepoint(&gc->world, &g->member);
@@ -219,7 +220,7 @@ uint64_t gc_n_pending(struct gc *gc)
 
 		reclaim_totals(gc->r, &totals);
 		sums.n_retired = 0;
-		for (int class = 0; class < OBJ_N_CLASSES; class++)
+		for (int class = 0; class < OBJ_N_CLASSES; class ++)
 			sums.n_retired += totals.n_retired[class];
 	}
 	return sums.n_retired > sums.n_freed ? sums.n_retired - sums.n_freed : 0;
@@ -227,7 +228,9 @@ uint64_t gc_n_pending(struct gc *gc)
 
 void gc_drain(struct reclaim_thread *t)
 {
-	enum { N_FRUITLESS = 3 }; /* two cycles free all that is unreachable; what is left then is held */
+	enum {
+		N_FRUITLESS = 3
+	}; /* two cycles free all that is unreachable; what is left then is held */
 	struct gc *gc = gc_thread_of(t)->gc;
 	uint64_t n = gc_n_pending(gc);
 	unsigned n_fruitless = 0;
@@ -265,10 +268,12 @@ void gc_explain(struct reclaim *r, FILE *out)
 		gc_world_flags(&gc->world) & GC_FLAG_MARKING ? "marking" : "not marking",
 		gc_sweep_is_done(gc) ? "swept" : "sweeping");
 	fprintf(out, "retired and not freed %llu; live %.2f MB, next cycle at %.2f MB; ",
-		(unsigned long long)gc_n_pending(gc), (double)load_relaxed(&gc->pacer.live_bytes) / 1e6,
+		(unsigned long long)gc_n_pending(gc),
+		(double)load_relaxed(&gc->pacer.live_bytes) / 1e6,
 		(double)load_relaxed(&gc->pacer.trigger_bytes) / 1e6);
 	if (n)
-		fprintf(out, "%u threads are not at a safepoint, the first is thread %u\n", n, index);
+		fprintf(out, "%u threads are not at a safepoint, the first is thread %u\n", n,
+			index);
 	else
 		fprintf(out, "all threads are at safepoints or offline\n");
 }

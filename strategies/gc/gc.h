@@ -69,7 +69,7 @@ struct gc_thread {
 	_Atomic(uint64_t) n_retired, n_freed;
 	_Atomic(uint64_t) marked_bytes, n_marked; /* in this cycle */
 	_Atomic(uint64_t) n_buckets_marked;
-	int64_t assist_bytes; /* Go's gcAssistBytes: allocation paid for; negative: debt */
+	int64_t assist_bytes;	    /* Go's gcAssistBytes: allocation paid for; negative: debt */
 	int64_t pending_work_bytes; /* scan work not yet published */
 	/* What a request of so many bytes is charged with, per class: the last one asked. */
 	struct {
@@ -99,8 +99,8 @@ struct gc {
 	_Atomic(uint32_t) generation;
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake; /* for the cycle's thread */
-	pthread_cond_t done; /* an attempt at a cycle ended, or the thread is ready */
+	pthread_cond_t wake;	      /* for the cycle's thread */
+	pthread_cond_t done;	      /* an attempt at a cycle ended, or the thread is ready */
 	_Atomic(bool) is_heap_wanted; /* live bytes reached the trigger */
 	/* Under lock. */
 	bool is_ready, must_exit;
@@ -110,13 +110,13 @@ struct gc {
 	bool is_started;     /* the thread exists; init and fini only */
 	pthread_t thread;
 	uint64_t last_flip_ns;
-	uint64_t not_before_ns; /* after a cancelled stop */
-	uint64_t scavenged_bytes, scavenge_ns;	/* since the last cycle */
+	uint64_t not_before_ns;		       /* after a cancelled stop */
+	uint64_t scavenged_bytes, scavenge_ns; /* since the last cycle */
 	uint64_t last_in_use_bytes;
 	uint64_t scavenge_not_before_ns;
 	uint64_t n_cancelled_logged;
 	bool is_handshaking; /* flip=ragged: the generation has advanced, a thread has not passed yet */
-	bool is_flushing;    /* since the last flip, some cache may still be unflushed */
+	bool is_flushing; /* since the last flip, some cache may still be unflushed */
 };
 
 static inline struct gc_thread *gc_thread_of(const struct reclaim_thread *t)
@@ -168,31 +168,35 @@ static inline void gc_cycle_check(struct gc *gc)
 uint64_t gc_scavenge(struct gc *gc);
 
 /* Options that sweepgen and mark share, for their tables. */
-#define GC_OPTION(name_, type_, unit_, default_, choices_, min_, max_, member_, help_)                     \
-	{                                                                                                  \
-		.name = name_, .type = type_, .unit = unit_, .deflt = default_, .choices = choices_,       \
-		.min = min_, .max = max_, .offset = offsetof(struct gc, opt.member_), .help = help_        \
+#define GC_OPTION(name_, type_, unit_, default_, choices_, min_, max_, member_, help_)             \
+	{                                                                                          \
+		.name = name_, .type = type_, .unit = unit_, .deflt = default_,                    \
+		.choices = choices_, .min = min_, .max = max_,                                     \
+		.offset = offsetof(struct gc, opt.member_), .help = help_                          \
 	}
-#define GC_OPTIONS_SHARED                                                                                  \
-	GC_OPTION("gogc", OPT_COUNT, "percent", "100", "off", 1, 1e6, gogc_percent,                        \
-		  "growth of the live heap that starts a cycle; off: only by hand"),                       \
-	GC_OPTION("trigger", OPT_CHOICE, "", "gogc", "gogc|period|hand", 0, 0, trigger,                    \
-		  "what starts cycles: growth (and a long silence), the clock alone, or only collect"),    \
-	GC_OPTION("period", OPT_TIME_NS, "ns", "2m", NULL, 1e5, 86400e9, period_ns,                        \
-		  "a cycle starts at the latest so long after the last one"),                              \
-	GC_OPTION("batch", OPT_COUNT, "spans", "10", NULL, 1, 1e6, batch_spans,                            \
-		  "spans the background sweeper sweeps between two yields"),                               \
-	GC_OPTION("stop_limit", OPT_TIME_NS, "ns", "100ms", NULL, 1e4, 3600e9, stop_limit_ns,              \
-		  "a handshake not reached by all threads within this is cancelled, counted, tried again"),\
-	GC_OPTION("procs", OPT_COUNT, "processors", "0", NULL, 0, 4096, n_procs,                           \
-		  "processors assumed for pacing; 0: those this process may use"),                         \
-	GC_OPTION("scavenge", OPT_BOOL, "", "off", NULL, 0, 0, scavenge,                                   \
-		  "return free pages to the operating system, slowly"),                                    \
-	GC_OPTION("scavenge_share", OPT_FRACTION, "fraction of time", "1%", NULL, 1e-4, 1, scavenge_share, \
-		  "time spent on that"),                                                                   \
-	GC_OPTION("scavenge_every", OPT_TIME_NS, "ns", "1ms", NULL, 1e4, 60e9, scavenge_every_ns,          \
-		  "shortest time between two steps of it"),                                                \
-	GC_OPTION("retain_extra", OPT_FRACTION, "fraction of goal", "10%", NULL, 0, 100, retain_extra,     \
-		  "free pages kept above the heap's goal")
+#define GC_OPTIONS_SHARED                                                                          \
+	GC_OPTION("gogc", OPT_COUNT, "percent", "100", "off", 1, 1e6, gogc_percent,                \
+		  "growth of the live heap that starts a cycle; off: only by hand"),               \
+		GC_OPTION("trigger", OPT_CHOICE, "", "gogc", "gogc|period|hand", 0, 0, trigger,    \
+			  "what starts cycles: growth (and a long silence), the clock alone, or "  \
+			  "only collect"),                                                         \
+		GC_OPTION("period", OPT_TIME_NS, "ns", "2m", NULL, 1e5, 86400e9, period_ns,        \
+			  "a cycle starts at the latest so long after the last one"),              \
+		GC_OPTION("batch", OPT_COUNT, "spans", "10", NULL, 1, 1e6, batch_spans,            \
+			  "spans the background sweeper sweeps between two yields"),               \
+		GC_OPTION("stop_limit", OPT_TIME_NS, "ns", "100ms", NULL, 1e4, 3600e9,             \
+			  stop_limit_ns,                                                           \
+			  "a handshake not reached by all threads within this is cancelled, "      \
+			  "counted, tried again"),                                                 \
+		GC_OPTION("procs", OPT_COUNT, "processors", "0", NULL, 0, 4096, n_procs,           \
+			  "processors assumed for pacing; 0: those this process may use"),         \
+		GC_OPTION("scavenge", OPT_BOOL, "", "off", NULL, 0, 0, scavenge,                   \
+			  "return free pages to the operating system, slowly"),                    \
+		GC_OPTION("scavenge_share", OPT_FRACTION, "fraction of time", "1%", NULL, 1e-4, 1, \
+			  scavenge_share, "time spent on that"),                                   \
+		GC_OPTION("scavenge_every", OPT_TIME_NS, "ns", "1ms", NULL, 1e4, 60e9,             \
+			  scavenge_every_ns, "shortest time between two steps of it"),             \
+		GC_OPTION("retain_extra", OPT_FRACTION, "fraction of goal", "10%", NULL, 0, 100,   \
+			  retain_extra, "free pages kept above the heap's goal")
 
 #endif

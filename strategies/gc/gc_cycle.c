@@ -74,8 +74,9 @@ static struct gc_bytes gc_cycle_sums(struct gc *gc)
 
 	/* One look at the list and at those that left it: a thread may leave even now, it is offline then. */
 	pthread_mutex_lock(&gc->world.lock);
-	sums = (struct gc_bytes){gc->past_allocated_bytes, gc->past_retired_bytes, gc->past_marked_bytes,
-				 gc->past_n_marked, gc->past_n_buckets_marked};
+	sums = (struct gc_bytes){gc->past_allocated_bytes, gc->past_retired_bytes,
+				 gc->past_marked_bytes, gc->past_n_marked,
+				 gc->past_n_buckets_marked};
 	for (const struct gc_member *m = gc->world.members; m; m = m->next)
 		gc_sum_bytes(&sums, m);
 	pthread_mutex_unlock(&gc->world.lock);
@@ -118,7 +119,8 @@ void gc_cycle_flip(struct gc *gc)
 	c->next_goal_bytes = gc_pacer_goal(&gc->pacer);
 	c->next_trigger_bytes = load_relaxed(&gc->pacer.trigger_bytes);
 	c->cons_mark = gc->pacer.cons_mark;
-	store_relaxed(&gc->is_heap_wanted, false); /* relaxed: a hint; the next check sets it again */
+	store_relaxed(&gc->is_heap_wanted,
+		      false); /* relaxed: a hint; the next check sets it again */
 	reclaim_work_end(gc->r);
 }
 
@@ -299,7 +301,8 @@ static enum gc_reason gc_cycle_reason(struct gc *gc, uint64_t now_ns, uint64_t *
 		*at_ns = gc->not_before_ns;
 		return GC_N_REASONS;
 	}
-	if (load_relaxed(&gc->is_heap_wanted)) /* relaxed: written under the lock, or cleared by us */
+	if (load_relaxed(
+		    &gc->is_heap_wanted)) /* relaxed: written under the lock, or cleared by us */
 		return GC_REASON_HEAP;
 	if (!gc_cycle_has_period(gc))
 		return GC_N_REASONS;

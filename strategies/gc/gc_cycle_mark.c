@@ -53,7 +53,8 @@ static void gc_mark_pace(struct gc *gc, uint64_t busy_ns)
 	const uint64_t now_ns = clock_monotonic_ns();
 	const double allowed = p->share * (double)p->n_procs;
 	const double wall_ns = (double)(now_ns - p->mark_begin_ns);
-	const uint64_t so_far_ns = (uint64_t)load_relaxed(&p->background_mark_ns); /* relaxed: its own */
+	const uint64_t so_far_ns =
+		(uint64_t)load_relaxed(&p->background_mark_ns); /* relaxed: its own */
 	bool is_idle;
 
 	/* relaxed, both: pacing */
@@ -67,7 +68,8 @@ static void gc_mark_pace(struct gc *gc, uint64_t busy_ns)
 		return;
 	}
 	add_relaxed(&p->background_mark_ns, (int64_t)busy_ns);
-	gc_cycle_sleep_until(gc, p->mark_begin_ns + (uint64_t)((double)(so_far_ns + busy_ns) / allowed));
+	gc_cycle_sleep_until(gc, p->mark_begin_ns +
+					 (uint64_t)((double)(so_far_ns + busy_ns) / allowed));
 }
 
 static uint64_t gc_mark_step(struct gc *gc, struct gc_thread *g)
@@ -88,8 +90,9 @@ static uint64_t gc_mark_step(struct gc *gc, struct gc_thread *g)
 /* Mark only inside windows of mark_window, one each mark_every. */
 static void gc_mark_in_windows(struct gc *gc, struct gc_thread *g)
 {
-	const uint64_t every_ns = gc->opt.mark_every_ns > gc->opt.mark_window_ns ? gc->opt.mark_every_ns :
-										    gc->opt.mark_window_ns;
+	const uint64_t every_ns = gc->opt.mark_every_ns > gc->opt.mark_window_ns
+					  ? gc->opt.mark_every_ns
+					  : gc->opt.mark_window_ns;
 
 	while (!gc_mark_is_done(gc)) {
 		const uint64_t begin_ns = clock_monotonic_ns();
@@ -98,7 +101,8 @@ static void gc_mark_in_windows(struct gc *gc, struct gc_thread *g)
 			gc->opt.window_stop && !gc_cycle_stop_world(gc, &asked, &stopped);
 
 		gc->cycle.n_windows++;
-		while (clock_monotonic_ns() - begin_ns < gc->opt.mark_window_ns && gc_mark_step(gc, g))
+		while (clock_monotonic_ns() - begin_ns < gc->opt.mark_window_ns &&
+		       gc_mark_step(gc, g))
 			;
 		if (is_stopped)
 			gc_world_resume(&gc->world, 0, 0);
@@ -146,7 +150,8 @@ static void gc_mark_log(struct gc *gc, uint64_t cpu_begin_ns)
 	c->background_ns = (uint64_t)load_relaxed(&gc->pacer.background_mark_ns);
 	c->idle_ns = (uint64_t)load_relaxed(&gc->pacer.idle_mark_ns);
 	c->assist_ns = (uint64_t)load_relaxed(&gc->pacer.assist_ns);
-	c->assist_share = wall_ns ? (double)c->assist_ns / ((double)wall_ns * (double)gc->pacer.n_procs) : 0;
+	c->assist_share =
+		wall_ns ? (double)c->assist_ns / ((double)wall_ns * (double)gc->pacer.n_procs) : 0;
 	c->scan_work_bytes = (uint64_t)load_relaxed(&gc->pacer.scan_work_bytes);
 	c->n_buckets = load_relaxed(&gc->mark.n_buckets);
 	c->n_assists = load_relaxed(&gc->mark.n_assists);
@@ -192,7 +197,8 @@ static bool gc_mark_stop2(struct gc *gc, uint64_t *asked_ticks)
 	return true;
 }
 
-static void gc_mark_concurrent(struct gc *gc, struct gc_thread *g, uint64_t asked1_ticks, uint64_t cpu_begin_ns)
+static void gc_mark_concurrent(struct gc *gc, struct gc_thread *g, uint64_t asked1_ticks,
+			       uint64_t cpu_begin_ns)
 {
 	struct gc_log_cycle *c = &gc->cycle;
 	uint64_t asked2;
@@ -218,7 +224,8 @@ static void gc_mark_concurrent(struct gc *gc, struct gc_thread *g, uint64_t aske
 }
 
 /* barrier=off. */
-static void gc_mark_stopped(struct gc *gc, struct gc_thread *g, uint64_t asked_ticks, uint64_t cpu_begin_ns)
+static void gc_mark_stopped(struct gc *gc, struct gc_thread *g, uint64_t asked_ticks,
+			    uint64_t cpu_begin_ns)
 {
 	struct gc_log_cycle *c = &gc->cycle;
 

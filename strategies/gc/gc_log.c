@@ -152,25 +152,30 @@ static double gc_log_us(const struct clock *clock, uint64_t from, uint64_t to)
 	return (double)clock_delta_ns(clock, from, to) / 1e3;
 }
 
-void gc_log_print(const struct gc_log_cycle *c, const struct clock *clock, uint64_t origin_ticks, FILE *out)
+void gc_log_print(const struct gc_log_cycle *c, const struct clock *clock, uint64_t origin_ticks,
+		  FILE *out)
 {
 	fprintf(out,
-		"gc %" PRIu64 " @%.3fs %s: interval %.3f ms, mark %.3f ms (cpu %.3f ms: background %.3f, "
+		"gc %" PRIu64
+		" @%.3fs %s: interval %.3f ms, mark %.3f ms (cpu %.3f ms: background %.3f, "
 		"idle %.3f, assist %.3f = %.1f %%), pauses %.1f + %.1f us, "
 		"%.2f -> %.2f -> %.2f MB, goal %.2f MB, trigger %.2f MB, ",
-		c->number, gc_log_us(clock, origin_ticks, c->flip_ticks) / 1e6, gc_reason_names[c->reason],
-		(double)c->interval_ns / 1e6, gc_log_us(clock, c->mark_begin_ticks, c->mark_end_ticks) / 1e3,
-		(double)c->mark_cpu_ns / 1e6, (double)c->background_ns / 1e6, (double)c->idle_ns / 1e6,
-		(double)c->assist_ns / 1e6, c->assist_share * 100, (double)c->pause1_ns / 1e3,
-		(double)c->pause2_ns / 1e3, (double)c->heap_before_bytes / 1e6,
-		(double)c->heap_after_bytes / 1e6, (double)c->heap_marked_bytes / 1e6,
-		(double)c->goal_bytes / 1e6, (double)c->trigger_bytes / 1e6);
+		c->number, gc_log_us(clock, origin_ticks, c->flip_ticks) / 1e6,
+		gc_reason_names[c->reason], (double)c->interval_ns / 1e6,
+		gc_log_us(clock, c->mark_begin_ticks, c->mark_end_ticks) / 1e3,
+		(double)c->mark_cpu_ns / 1e6, (double)c->background_ns / 1e6,
+		(double)c->idle_ns / 1e6, (double)c->assist_ns / 1e6, c->assist_share * 100,
+		(double)c->pause1_ns / 1e3, (double)c->pause2_ns / 1e3,
+		(double)c->heap_before_bytes / 1e6, (double)c->heap_after_bytes / 1e6,
+		(double)c->heap_marked_bytes / 1e6, (double)c->goal_bytes / 1e6,
+		(double)c->trigger_bytes / 1e6);
 	fprintf(out, "swept");
 	for (int by = 0; by < GC_N_SWEPT_BY; by++)
 		fprintf(out, " %" PRIu64 " %s", c->n_spans_swept[by], gc_swept_by_names[by]);
-	fprintf(out, ", freed %" PRIu64 " objects, %.2f MB", c->n_objects_freed, (double)c->freed_bytes / 1e6);
+	fprintf(out, ", freed %" PRIu64 " objects, %.2f MB", c->n_objects_freed,
+		(double)c->freed_bytes / 1e6);
 	if (c->n_stops_cancelled)
-		fprintf(out, ", %u stops cancelled (thread %u did not arrive)", c->n_stops_cancelled,
-			c->missing_thread);
+		fprintf(out, ", %u stops cancelled (thread %u did not arrive)",
+			c->n_stops_cancelled, c->missing_thread);
 	fprintf(out, "\n");
 }

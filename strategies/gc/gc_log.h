@@ -21,7 +21,8 @@ enum gc_reason { GC_REASON_HEAP, GC_REASON_PERIOD, GC_REASON_HAND, GC_N_REASONS 
 extern const char *const gc_reason_names[GC_N_REASONS]; /* "heap", "period", "hand" */
 
 enum gc_swept_by { GC_SWEPT_BACKGROUND, GC_SWEPT_ALLOCATOR, GC_SWEPT_LEFTOVER, GC_N_SWEPT_BY };
-extern const char *const gc_swept_by_names[GC_N_SWEPT_BY]; /* "background", "allocator", "leftover" */
+extern const char
+	*const gc_swept_by_names[GC_N_SWEPT_BY]; /* "background", "allocator", "leftover" */
 
 enum { GC_NO_THREAD = 0xffffffff };
 
@@ -38,7 +39,7 @@ struct gc_log_cycle {
 	uint64_t resume_ticks;	   /* sweepgen advanced, world running */
 	uint64_t sweep_end_ticks;  /* the last span of this cycle is swept; 0 while sweeping */
 	uint64_t interval_ns;	   /* flip to flip; 0 for the first */
-	uint64_t pause1_ns, pause2_ns;	   /* asked for until running again */
+	uint64_t pause1_ns, pause2_ns;	     /* asked for until running again */
 	uint64_t stopping1_ns, stopping2_ns; /* of those, until the last thread had parked */
 
 	/* Pacing, as in Go's gctrace: begin -> end of marking -> marked. */
@@ -53,9 +54,9 @@ struct gc_log_cycle {
 	uint64_t n_buckets, n_buckets_marked; /* of the arrays traced: coverage */
 	uint64_t mark_cpu_ns;		      /* background, by its thread's CPU clock */
 	uint64_t background_ns, idle_ns, assist_ns;
-	double assist_share;		      /* assist_ns / (wall time of marking x processors) */
+	double assist_share; /* assist_ns / (wall time of marking x processors) */
 	uint64_t n_assists, n_assist_waits;
-	uint64_t n_windows;		      /* pause windows used */
+	uint64_t n_windows; /* pause windows used */
 
 	/* Sweeping. */
 	uint64_t n_spans_swept[GC_N_SWEPT_BY];
@@ -93,9 +94,10 @@ bool gc_log_get(const struct gc_log *log, uint64_t number, struct gc_log_cycle *
 /* Around a death: U = (L - m - s) / T (GO-FACTS section 3) with T = next_mark_begin - mark_begin, m =
  * next_mark_end - next_mark_begin, s = freed - next_flip. */
 struct gc_log_around {
-	uint64_t number;	   /* of the cycle that finds it dead */
-	uint64_t mark_begin_ticks; /* the last one at or before the moment; 0: none, it is before the first */
-	uint64_t mark_end_ticks;   /* of that marking */
+	uint64_t number; /* of the cycle that finds it dead */
+	uint64_t
+		mark_begin_ticks; /* the last one at or before the moment; 0: none, it is before the first */
+	uint64_t mark_end_ticks; /* of that marking */
 	uint64_t next_mark_begin_ticks, next_mark_end_ticks, next_flip_ticks, next_sweep_end_ticks;
 	bool is_in_marking; /* the moment lies in the marking of the cycle before */
 };
@@ -105,6 +107,7 @@ bool gc_log_find(const struct gc_log *log, uint64_t ticks, struct gc_log_around 
 uint64_t gc_log_n_flips(const struct gc_log *log, uint64_t from_ticks, uint64_t to_ticks);
 
 /* One line a cycle, as --gc-log prints it. */
-void gc_log_print(const struct gc_log_cycle *c, const struct clock *clock, uint64_t origin_ticks, FILE *out);
+void gc_log_print(const struct gc_log_cycle *c, const struct clock *clock, uint64_t origin_ticks,
+		  FILE *out);
 
 #endif

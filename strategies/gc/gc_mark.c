@@ -21,7 +21,8 @@
 #include "hmap_layout.h"
 
 enum {
-	GC_CHUNK_BUCKETS = 256, /* 36 KiB, some 20 us: below Go's oblet (128 KiB), and a multiple of 64 */
+	GC_CHUNK_BUCKETS =
+		256, /* 36 KiB, some 20 us: below Go's oblet (128 KiB), and a multiple of 64 */
 	GC_PREFETCH_BUCKETS = 6,
 	GC_MAX_JOBS_FIRST = 64,
 };
@@ -96,7 +97,8 @@ static inline bool gc_mark_set(_Atomic(uint64_t) *bits, uint32_t i)
 }
 
 /* Mark object i of the span and count it; true when it was white. */
-static inline bool gc_mark_object(const struct gc *gc, struct gc_thread *g, struct heap_span *s, uint32_t i)
+static inline bool gc_mark_object(const struct gc *gc, struct gc_thread *g, struct heap_span *s,
+				  uint32_t i)
 {
 	uint64_t bytes;
 
@@ -143,7 +145,8 @@ static inline void gc_mark_header(struct bucket *b)
 static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const struct bucket *b)
 {
 	/* relaxed: no payload's contents are read; a cell that changes meanwhile is shaded by its writer */
-	const uint64_t tophash = gc->opt.scan == GC_SCAN_FILLED ? load_relaxed(&b->tophash) : ~UINT64_C(0);
+	const uint64_t tophash =
+		gc->opt.scan == GC_SCAN_FILLED ? load_relaxed(&b->tophash) : ~UINT64_C(0);
 
 	for (unsigned i = 0; i < 8; i++) {
 		const uint64_t word = load_relaxed(&b->cells[i].value);
@@ -155,9 +158,9 @@ static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const
 
 /* Mark and scan the overflow objects behind a link.  Buckets inside an array are walked with it; here they are
  * only passed over.  Bytes scanned. */
-static uint64_t gc_scan_chain(struct gc *gc, struct gc_thread *g, uint64_t link, bool has_payloads)
+static uint64_t gc_scan_chain(struct gc *gc, struct gc_thread *g, struct bucket *b,
+			      bool has_payloads)
 {
-	struct bucket *b = link_pointer(gc->mark.packing, link);
 	uint64_t work_bytes = 0;
 
 	while (b) {
@@ -178,37 +181,107 @@ static uint64_t gc_scan_chain(struct gc *gc, struct gc_thread *g, uint64_t link,
 	return work_bytes;
 }
 
+/* The three steps to a payload's mark bit each miss the cache in a large heap: the word in the bucket, the span it
+ * lies in, the word of bits.  So the steps run a bucket apart from each other, each fetching for the next. */
+struct gc_pipe {
+	struct {
+		uint64_t words[8];
+		struct heap_span *spans[8];
+		uint32_t index[8];
+		unsigned n;
+	} stage[4];
+};
+
+static void gc_pipe_spans(const struct gc *gc, struct gc_pipe *pipe, uint64_t at,
+			  const struct bucket *b)
+{
+	/* relaxed: no payload's contents are read; a cell that changes meanwhile is shaded by its writer */
+	const uint64_t tophash =
+		gc->opt.scan == GC_SCAN_FILLED ? load_relaxed(&b->tophash) : ~UINT64_C(0);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 8; i++) {
+		const uint64_t word = load_relaxed(&b->cells[i].value);
+		struct heap_span *s;
+
+		if (!word || tophash_at(tophash, i) < MIN_TOPHASH)
+			continue;
+		s = heap_span_of(gc->heap, (const void *)word);
+		if (!s)
+			continue;
+		__builtin_prefetch(s);
+		__builtin_prefetch((const char *)s + 64);
+		pipe->stage[at % 4].words[n] = word;
+		pipe->stage[at % 4].spans[n++] = s;
+	}
+	pipe->stage[at % 4].n = n;
+}
+
+static void gc_pipe_bits(struct gc_pipe *pipe, uint64_t at)
+{
+	const unsigned n = pipe->stage[at % 4].n;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct heap_span *s = pipe->stage[at % 4].spans[i];
+		const uint32_t index =
+			heap_span_index(s, (const void *)pipe->stage[at % 4].words[i]);
+
+		if (s->class != OBJ_VALUE || index >= s->n_elems)
+			continue; /* any value at all: Go scans conservatively here too, cell by cell */
+		__builtin_prefetch(&s->mark_bits[index / 64], 1);
+		pipe->stage[at % 4].spans[kept] = s;
+		pipe->stage[at % 4].index[kept++] = index;
+	}
+	pipe->stage[at % 4].n = kept;
+}
+
+static void gc_pipe_mark(const struct gc *gc, struct gc_thread *g, struct gc_pipe *pipe,
+			 uint64_t at)
+{
+	for (unsigned i = 0; i < pipe->stage[at % 4].n; i++)
+		gc_mark_object(gc, g, pipe->stage[at % 4].spans[i], pipe->stage[at % 4].index[i]);
+}
+
 /* Buckets [from, to) of an array with payloads: every cell is looked at. */
-static uint64_t gc_scan_payloads(struct gc *gc, struct gc_thread *g, struct heap_span *s, uint64_t from,
-				 uint64_t to)
+static uint64_t gc_scan_payloads(struct gc *gc, struct gc_thread *g, struct heap_span *s,
+				 uint64_t from, uint64_t to)
 {
 	struct bucket *array = (struct bucket *)s->base;
 	uint64_t work_bytes = (to - from) * sizeof(*array);
+	struct gc_pipe pipe = {0};
 
-	for (uint64_t i = from; i < to; i++) {
-		uint64_t link;
+	for (uint64_t i = from; i < to + 2; i++) {
+		struct bucket *next;
 
-		if (i + GC_PREFETCH_BUCKETS < s->n_buckets) {
+		if (i < to) {
 			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS]);
 			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS].cells[3]);
 			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS].cells[6]);
+			if (gc->opt.bits == GC_BITS_HEADER)
+				gc_mark_header(&array[i]);
+			gc_pipe_spans(gc, &pipe, i, &array[i]);
+			/* acquire: pairs with hmap_link_overflow() */
+			next = link_pointer(gc->mark.packing, load_acquire(&array[i].link));
+			if (next)
+				work_bytes += gc_scan_chain(gc, g, next, true);
 		}
-		if (gc->opt.bits == GC_BITS_HEADER)
-			gc_mark_header(&array[i]);
-		gc_scan_cells(gc, g, &array[i]);
-		link = load_acquire(&array[i].link); /* pairs with hmap_link_overflow() */
-		if (link_pointer(gc->mark.packing, link))
-			work_bytes += gc_scan_chain(gc, g, link, true);
+		if (i >= from + 1 && i < to + 1)
+			gc_pipe_bits(&pipe, i - 1);
+		if (i >= from + 2)
+			gc_pipe_mark(gc, g, &pipe, i - 2);
 	}
 	return work_bytes;
 }
 
-/* Buckets [from, to) of an array of plain values: only those that lead on are touched. */
-static uint64_t gc_scan_plain(struct gc *gc, struct gc_thread *g, struct heap_span *s, uint64_t from,
-			      uint64_t to)
+/* Buckets [from, to) of an array of plain values: only those that lead on are touched, in three passes that fetch
+ * for each other: the bucket, the bucket behind it, its mark. */
+static uint64_t gc_scan_plain(struct gc *gc, struct gc_thread *g, struct heap_span *s,
+			      uint64_t from, uint64_t to)
 {
-	struct bucket *array = (struct bucket *)s->base;
+	struct bucket *array = (struct bucket *)s->base, *next[GC_CHUNK_BUCKETS];
 	uint64_t work_bytes = 0;
+	unsigned n = 0;
 
 	for (uint64_t w = from / 64; w * 64 < to; w++) {
 		/* acquire: pairs with hmap_note_overflow() */
@@ -216,14 +289,17 @@ static uint64_t gc_scan_plain(struct gc *gc, struct gc_thread *g, struct heap_sp
 
 		work_bytes += sizeof(bits);
 		for (; bits; bits &= bits - 1) {
-			const uint64_t i = w * 64 + (uint64_t)__builtin_ctzll(bits);
-			const uint64_t ahead = bits & (bits - 1);
-
-			if (ahead)
-				__builtin_prefetch(&array[w * 64 + (uint64_t)__builtin_ctzll(ahead)]);
-			work_bytes += gc_scan_chain(gc, g, load_acquire(&array[i].link), false);
+			next[n] = &array[w * 64 + (uint64_t)__builtin_ctzll(bits)];
+			__builtin_prefetch(next[n++]);
 		}
 	}
+	for (unsigned i = 0; i < n; i++) {
+		/* acquire: pairs with hmap_link_overflow() */
+		next[i] = link_pointer(gc->mark.packing, load_acquire(&next[i]->link));
+		__builtin_prefetch(next[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		work_bytes += gc_scan_chain(gc, g, next[i], false);
 	if (gc->opt.bits == GC_BITS_HEADER)
 		for (uint64_t i = from; i < to; i++)
 			gc_mark_header(&array[i]);
@@ -237,7 +313,8 @@ static void gc_mark_bucket_bits(struct heap_span *s, uint64_t from, uint64_t to)
 		const uint64_t left = to - w * 64;
 
 		/* relaxed: coverage; nobody else marks these buckets */
-		store_relaxed(&s->bucket_marks[w], left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1);
+		store_relaxed(&s->bucket_marks[w],
+			      left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1);
 	}
 }
 
@@ -307,7 +384,8 @@ void gc_mark_notify(struct gc *gc)
 }
 
 /* An array has just become grey. */
-static void gc_mark_add_job(struct gc *gc, struct gc_thread *g, struct heap_span *s, bool has_payloads)
+static void gc_mark_add_job(struct gc *gc, struct gc_thread *g, struct heap_span *s,
+			    bool has_payloads)
 {
 	struct gc_mark *mark = &gc->mark;
 	struct gc_mark_job job = {.span = s, .end = s->n_buckets, .has_payloads = has_payloads};
@@ -316,8 +394,7 @@ static void gc_mark_add_job(struct gc *gc, struct gc_thread *g, struct heap_span
 	add_relaxed(&mark->n_buckets, s->n_buckets); /* relaxed: coverage */
 	pthread_mutex_lock(&mark->lock);
 	if (mark->n_jobs == mark->max_jobs) {
-		struct gc_mark_job *more =
-			realloc(mark->jobs, 2 * mark->max_jobs * sizeof(*more));
+		struct gc_mark_job *more = realloc(mark->jobs, 2 * mark->max_jobs * sizeof(*more));
 
 		is_queued = more != NULL;
 		if (more) {
@@ -331,8 +408,10 @@ static void gc_mark_add_job(struct gc *gc, struct gc_thread *g, struct heap_span
 	}
 	pthread_mutex_unlock(&mark->lock);
 	/* No memory for the list: nothing may be forgotten, so do it here. */
-	if (!is_queued)
+	for (uint64_t end = job.end; !is_queued && job.next < end; job.next = job.end) {
+		job.end = job.next + GC_CHUNK_BUCKETS < end ? job.next + GC_CHUNK_BUCKETS : end;
 		gc_scan_chunk(gc, g, &job);
+	}
 }
 
 void gc_mark_shade(struct gc *gc, struct gc_thread *g, void *object)
@@ -349,9 +428,11 @@ void gc_mark_shade(struct gc *gc, struct gc_thread *g, void *object)
 		i = 0;
 	was_white = gc_mark_object(gc, g, s, i);
 	if (s->class == OBJ_ARRAY && was_white)
-		gc_mark_add_job(gc, g, s, true); /* its map is not known: look at the cells, they are checked */
+		gc_mark_add_job(
+			gc, g, s,
+			true); /* its map is not known: look at the cells, they are checked */
 	else if (s->class == OBJ_BUCKET && (was_white || gc->opt.bits == GC_BITS_SPAN))
-		gc_scan_chain(gc, g, link_pack(gc->mark.packing, object), true);
+		gc_scan_chain(gc, g, object, true);
 }
 
 void gc_mark_black(struct gc *gc, struct gc_thread *g, void *object)
@@ -400,7 +481,8 @@ static void gc_mark_root(void *ctx, struct reclaim_root *root)
 {
 	struct gc_root_visit *v = ctx;
 	struct hmap *m = hmap_from_root(root);
-	const struct hmap_visitor visitor = {.ctx = v, .table = gc_root_table, .array = gc_root_array};
+	const struct hmap_visitor visitor = {
+		.ctx = v, .table = gc_root_table, .array = gc_root_array};
 
 	if (!m) {
 		root->trace(root, v->g->t, gc_root_other, v);
@@ -428,7 +510,8 @@ bool gc_mark_is_marked(const struct gc *gc, const struct heap_span *s, uint32_t 
 
 static uint64_t gc_mark_objects(const struct heap_span *s, uint32_t w)
 {
-	const uint64_t pad = w == s->n_words - 1 && s->n_elems % 64 ? ~UINT64_C(0) << s->n_elems % 64 : 0;
+	const uint64_t pad =
+		w == s->n_words - 1 && s->n_elems % 64 ? ~UINT64_C(0) << s->n_elems % 64 : 0;
 
 	/* acquire: pairs with the claim in the heap; an unswept span is nobody's current one */
 	return load_acquire(&s->alloc_bits[w]) & ~pad;
@@ -445,7 +528,7 @@ static void gc_sweep_headers(const struct heap_span *s, uint64_t objects, uint32
 	}
 }
 
-bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead)
+bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead, uint64_t *false_bytes)
 {
 	/* relaxed, all: STW 2 has ordered the marks before this, and the span's sweep is ours */
 	const bool keeps_all = gc->opt.bits == GC_BITS_SPAN && load_relaxed(&s->mark_bits[0]) != 0;
@@ -469,87 +552,6 @@ bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead)
 	for (uint32_t w = 0; w * 64 < s->n_buckets; w++)
 		store_relaxed(&s->bucket_marks[w], 0);
 	if (n_false)
-		add_relaxed(&gc->sweep.false_bytes, n_false * gc_span_charge_bytes(s));
+		*false_bytes += n_false * gc_span_charge_bytes(s);
 	return any != 0;
-}
-
-/* ---------------------------------------------------------------- assists */
-
-/* gcAssistAlloc: take what the background has earned; what is left to do. */
-static int64_t gc_assist_steal(struct gc *gc, struct gc_thread *g, int64_t work_bytes, int64_t debt_bytes)
-{
-	const double bytes_per_work = gc_pacer_bytes_per_work(&gc->pacer);
-	const int64_t credit = load_relaxed(&gc->pacer.credit_bytes); /* relaxed: racy as in Go */
-	int64_t stolen = work_bytes;
-
-	if (credit <= 0)
-		return work_bytes;
-	if (credit < work_bytes) {
-		stolen = credit;
-		g->assist_bytes += 1 + (int64_t)(bytes_per_work * (double)stolen);
-	} else {
-		g->assist_bytes += debt_bytes;
-	}
-	sub_relaxed(&gc->pacer.credit_bytes, stolen);
-	return work_bytes - stolen;
-}
-
-static void gc_assist_work(struct gc *gc, struct gc_thread *g, int64_t work_bytes)
-{
-	const uint64_t begin = clock_ticks(gc->clock);
-	int64_t done = 0;
-
-	while (done < work_bytes) {
-		const uint64_t n = gc_mark_chunk(gc, g);
-
-		if (n == 0)
-			break;
-		done += (int64_t)n;
-	}
-	if (!done)
-		return;
-	g->assist_bytes += 1 + (int64_t)(gc_pacer_bytes_per_work(&gc->pacer) * (double)done);
-	/* relaxed: pacing and statistics */
-	add_relaxed(&gc->pacer.assist_ns,
-		    (int64_t)clock_delta_ns(gc->clock, begin, clock_ticks(gc->clock)));
-	add_relaxed(&gc->mark.n_assists, 1);
-}
-
-/* gcParkAssist: nothing to take, others are at it.  Wait for credit, offline; no longer than there is work, or a
- * thread that holds up STW 2 would hold up every allocating thread too (Go lets them wait). */
-static void gc_assist_wait(struct gc *gc, struct gc_thread *g)
-{
-	add_relaxed(&gc->mark.n_assist_waits, 1); /* relaxed: statistics */
-	gc_world_offline(&gc->world, &g->member);
-	pthread_mutex_lock(&gc->mark.lock);
-	while (!gc_mark_is_done(gc) && load_relaxed(&gc->pacer.credit_bytes) <= 0 &&
-	       gc->mark.first_open == gc->mark.n_jobs)
-		pthread_cond_wait(&gc->mark.progress, &gc->mark.lock);
-	pthread_mutex_unlock(&gc->mark.lock);
-	gc_world_online(&gc->world, &g->member);
-}
-
-void gc_mark_assist(struct gc *gc, struct gc_thread *g)
-{
-	if (!gc->opt.assist || gc->opt.mark_window_ns)
-		return;
-	while (g->assist_bytes < 0 && (gc_world_flags(&gc->world) & GC_FLAG_MARKING)) {
-		int64_t debt = -g->assist_bytes;
-		int64_t work = (int64_t)(gc_pacer_work_per_byte(&gc->pacer) * (double)debt);
-
-		if (work < GC_PACER_OVER_ASSIST_BYTES) {
-			work = GC_PACER_OVER_ASSIST_BYTES;
-			debt = (int64_t)(gc_pacer_bytes_per_work(&gc->pacer) * (double)work);
-		}
-		work = gc_assist_steal(gc, g, work, debt);
-		if (work > 0)
-			gc_assist_work(gc, g, work);
-		if (g->assist_bytes >= 0)
-			return;
-		if (gc_mark_is_done(gc)) {
-			g->assist_bytes = 0; /* marking is over but for the name */
-			return;
-		}
-		gc_assist_wait(gc, g);
-	}
 }

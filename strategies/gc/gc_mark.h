@@ -63,9 +63,10 @@ struct gc_mark_job {
 
 struct gc_mark {
 	struct heap_packing packing;
-	_Atomic(bool) any_payload_map; /* for arrays whose map is not known: shaded by the barrier */
-	_Atomic(uint64_t) n_open;      /* buckets not yet taken, plus one per chunk being scanned */
-	_Atomic(uint64_t) n_buckets;   /* of all jobs */
+	_Atomic(bool)
+		any_payload_map;     /* for arrays whose map is not known: shaded by the barrier */
+	_Atomic(uint64_t) n_open;    /* buckets not yet taken, plus one per chunk being scanned */
+	_Atomic(uint64_t) n_buckets; /* of all jobs */
 	_Atomic(uint64_t) n_assists, n_assist_waits;
 	pthread_mutex_t lock;
 	pthread_cond_t progress; /* credit was added, or marking ended */
@@ -95,8 +96,9 @@ void gc_mark_shade(struct gc *gc, struct gc_thread *g, void *object);
 void gc_mark_black(struct gc *gc, struct gc_thread *g, void *object);
 /* At a poll: work off the debt of this thread's allocations.  May wait, offline. */
 void gc_mark_assist(struct gc *gc, struct gc_thread *g);
-/* The sweep: unmarked, allocated objects; marks are cleared.  The caller owns the span's sweep. */
-bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead);
+/* The sweep: unmarked, allocated objects; marks are cleared.  *false_bytes grows by what is kept falsely.  The
+ * caller owns the span's sweep. */
+bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead, uint64_t *false_bytes);
 /* Whether a span's object has its mark. */
 bool gc_mark_is_marked(const struct gc *gc, const struct heap_span *s, uint32_t i);
 

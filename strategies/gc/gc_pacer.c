@@ -66,15 +66,16 @@ void gc_pacer_init(struct gc_pacer *p, uint64_t gogc_percent, double share, unsi
 	memset(p, 0, sizeof(*p));
 	p->gogc_percent = gogc_percent;
 	/* Go computes 4 MB * GOGC/100; off never reaches it. */
-	p->heap_minimum_bytes = gogc_percent == GC_GOGC_OFF ?
-					UINT64_MAX :
-					GC_PACER_HEAP_MINIMUM_BYTES * gogc_percent / 100;
+	p->heap_minimum_bytes = gogc_percent == GC_GOGC_OFF
+					? UINT64_MAX
+					: GC_PACER_HEAP_MINIMUM_BYTES * gogc_percent / 100;
 	p->share = share;
 	p->n_procs = n_procs ? n_procs : 1;
 	p->max_stack_bytes = stack_bytes;
 	p->globals_bytes = globals_bytes;
 	p->triggered_bytes = UINT64_MAX;
-	p->cons_mark_pi = (struct gc_pi){ .kp = 0.9, .ti = 4.0, .tt = 1000, .min = -1000, .max = 1000 };
+	p->cons_mark_pi =
+		(struct gc_pi){.kp = 0.9, .ti = 4.0, .tt = 1000, .min = -1000, .max = 1000};
 	gc_pacer_commit(p, true);
 }
 
@@ -164,9 +165,10 @@ void gc_pacer_revise(struct gc_pacer *p)
 	const double gogc = p->gogc_percent == GC_GOGC_OFF ? 100000 : (double)p->gogc_percent;
 	const double live = (double)load_relaxed(&p->live_bytes);
 	const double work = (double)load_relaxed(&p->scan_work_bytes);
-	const double max_work = (double)load_relaxed(&p->scannable_bytes) + (double)p->max_stack_bytes +
-				(double)p->globals_bytes;
-	double expected = (double)(p->last_scan_bytes + p->last_stack_scan_bytes + p->globals_bytes);
+	const double max_work = (double)load_relaxed(&p->scannable_bytes) +
+				(double)p->max_stack_bytes + (double)p->globals_bytes;
+	double expected =
+		(double)(p->last_scan_bytes + p->last_stack_scan_bytes + p->globals_bytes);
 	double goal = (double)gc_pacer_goal(p);
 	double work_left, heap_left;
 
@@ -211,7 +213,8 @@ void gc_pacer_end_cycle(struct gc_pacer *p, uint64_t now_ns)
 	if (live <= p->triggered_bytes)
 		return; /* too short to learn from */
 	work = (double)load_relaxed(&p->scan_work_bytes);
-	current = ((double)(live - p->triggered_bytes) * (utilization + idle)) / (work * (1 - utilization));
+	current = ((double)(live - p->triggered_bytes) * (utilization + idle)) /
+		  (work * (1 - utilization));
 	if (!gc_pi_next(&p->cons_mark_pi, p->cons_mark, current, 1.0, &p->cons_mark))
 		p->cons_mark = 0;
 }
@@ -235,9 +238,9 @@ void gc_pacer_commit(struct gc_pacer *p, bool is_sweep_done)
 
 	p->sweep_trigger_min_bytes =
 		is_sweep_done ? 0 : load_relaxed(&p->live_bytes) + GC_PACER_SWEEP_DISTANCE_BYTES;
-	p->goal_percent_bytes = p->gogc_percent == GC_GOGC_OFF ?
-					UINT64_MAX :
-					p->marked_bytes + base * p->gogc_percent / 100;
+	p->goal_percent_bytes = p->gogc_percent == GC_GOGC_OFF
+					? UINT64_MAX
+					: p->marked_bytes + base * p->gogc_percent / 100;
 	if (p->goal_percent_bytes < p->heap_minimum_bytes)
 		p->goal_percent_bytes = p->heap_minimum_bytes;
 	runway = p->cons_mark * (1 - p->share) / p->share *
@@ -249,8 +252,8 @@ void gc_pacer_commit(struct gc_pacer *p, bool is_sweep_done)
 		      p->gogc_percent == GC_GOGC_OFF ? UINT64_MAX : gc_pacer_trigger(p));
 }
 
-double gc_pacer_sweep_pages_per_byte(uint64_t trigger_bytes, uint64_t live_bytes, uint64_t pages_in_use,
-				     uint64_t pages_swept)
+double gc_pacer_sweep_pages_per_byte(uint64_t trigger_bytes, uint64_t live_bytes,
+				     uint64_t pages_in_use, uint64_t pages_swept)
 {
 	int64_t distance;
 

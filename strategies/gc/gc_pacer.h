@@ -21,16 +21,20 @@
 #define GC_GOGC_OFF UINT64_MAX
 
 enum {
-	GC_PACER_HEAP_MINIMUM_BYTES = 4 << 20,	  /* defaultHeapMinimum: the smallest goal at GOGC=100 */
-	GC_PACER_SWEEP_DISTANCE_BYTES = 1 << 20,  /* sweepMinHeapDistance: room left to the sweeper */
-	GC_PACER_RUNWAY_BYTES = 64 << 10,	  /* minRunway: the goal lies this far above the trigger */
-	GC_PACER_OVER_ASSIST_BYTES = 64 << 10,	  /* gcOverAssistWork: an assist does at least this much */
-	GC_PACER_CREDIT_SLACK_BYTES = 2000,	  /* gcCreditSlack: scan work is published in such pieces */
-	GC_PACER_TRIGGER_DEN = 64,		  /* triggerRatioDen */
-	GC_PACER_TRIGGER_MIN_NUM = 45,		  /* minTriggerRatioNum */
-	GC_PACER_TRIGGER_MAX_NUM = 61,		  /* maxTriggerRatioNum */
-	GC_PACER_SCAN_LEFT_MIN_BYTES = 1000,	  /* revise: the remaining work is never taken as less */
-	GC_PACER_PAGE_BYTES = 8192,		  /* _PageSize */
+	GC_PACER_HEAP_MINIMUM_BYTES = 4
+				      << 20, /* defaultHeapMinimum: the smallest goal at GOGC=100 */
+	GC_PACER_SWEEP_DISTANCE_BYTES = 1
+					<< 20, /* sweepMinHeapDistance: room left to the sweeper */
+	GC_PACER_RUNWAY_BYTES = 64 << 10, /* minRunway: the goal lies this far above the trigger */
+	GC_PACER_OVER_ASSIST_BYTES =
+		64 << 10, /* gcOverAssistWork: an assist does at least this much */
+	GC_PACER_CREDIT_SLACK_BYTES =
+		2000,		       /* gcCreditSlack: scan work is published in such pieces */
+	GC_PACER_TRIGGER_DEN = 64,     /* triggerRatioDen */
+	GC_PACER_TRIGGER_MIN_NUM = 45, /* minTriggerRatioNum */
+	GC_PACER_TRIGGER_MAX_NUM = 61, /* maxTriggerRatioNum */
+	GC_PACER_SCAN_LEFT_MIN_BYTES = 1000, /* revise: the remaining work is never taken as less */
+	GC_PACER_PAGE_BYTES = 8192,	     /* _PageSize */
 };
 
 /* piController: smooths the cons/mark ratio. */
@@ -55,18 +59,18 @@ struct gc_pacer {
 	double cons_mark; /* bytes allocated per byte scanned, each per CPU time */
 	struct gc_pi cons_mark_pi;
 	uint64_t runway_bytes;
-	uint64_t goal_percent_bytes;	   /* gcPercentHeapGoal */
-	uint64_t sweep_trigger_min_bytes;  /* sweepDistMinTrigger */
-	uint64_t triggered_bytes;	   /* the trigger of the cycle now marking; UINT64_MAX: none */
-	uint64_t marked_bytes;		   /* heapMarked */
-	uint64_t last_scan_bytes;	   /* lastHeapScan */
+	uint64_t goal_percent_bytes;	  /* gcPercentHeapGoal */
+	uint64_t sweep_trigger_min_bytes; /* sweepDistMinTrigger */
+	uint64_t triggered_bytes; /* the trigger of the cycle now marking; UINT64_MAX: none */
+	uint64_t marked_bytes;	  /* heapMarked */
+	uint64_t last_scan_bytes; /* lastHeapScan */
 	uint64_t last_stack_scan_bytes;
-	uint64_t last_goal_bytes;	   /* of the cycle that ended last */
+	uint64_t last_goal_bytes; /* of the cycle that ended last */
 	uint64_t mark_begin_ns;
-	unsigned n_dedicated;		   /* workers that mark all the time */
-	double fractional_share;	   /* of each processor, for the remainder */
+	unsigned n_dedicated;	 /* workers that mark all the time */
+	double fractional_share; /* of each processor, for the remainder */
 
-	_Atomic(uint64_t) trigger_bytes;   /* what commit decided; UINT64_MAX: never */
+	_Atomic(uint64_t) trigger_bytes; /* what commit decided; UINT64_MAX: never */
 	/* What many threads count into; each on lines of its own. */
 	_Atomic(uint64_t) live_bytes __attribute__((aligned(PADDING_BYTES)));
 	_Atomic(uint64_t) scannable_bytes; /* heapScan */
@@ -103,7 +107,7 @@ double gc_pacer_bytes_per_work(const struct gc_pacer *p);
 
 /* Proportional sweep: pages to sweep per allocated byte, so that all is swept when live reaches the
  * trigger. */
-double gc_pacer_sweep_pages_per_byte(uint64_t trigger_bytes, uint64_t live_bytes, uint64_t pages_in_use,
-				     uint64_t pages_swept);
+double gc_pacer_sweep_pages_per_byte(uint64_t trigger_bytes, uint64_t live_bytes,
+				     uint64_t pages_in_use, uint64_t pages_swept);
 
 #endif

@@ -13,9 +13,9 @@ enum { GC_SCAVENGE_STEP_BYTES = 64 << 10 }; /* maxScavChunk's order: about 10 us
 static uint64_t gc_retained_bytes(const struct gc *gc)
 {
 	const uint64_t goal = gc_pacer_goal(&gc->pacer), last_goal = gc->pacer.last_goal_bytes;
-	const double ratio = last_goal && last_goal != UINT64_MAX && goal != UINT64_MAX ?
-				     (double)goal / (double)last_goal :
-				     1;
+	const double ratio = last_goal && last_goal != UINT64_MAX && goal != UINT64_MAX
+				     ? (double)goal / (double)last_goal
+				     : 1;
 
 	return (uint64_t)((double)gc->last_in_use_bytes * ratio * (1 + gc->opt.retain_extra));
 }

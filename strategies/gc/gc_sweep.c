@@ -10,11 +10,12 @@
 
 const char *const gc_span_state_names[GC_N_SPAN_STATES] = {"sg-2", "sg-1", "sg", "sg+1", "sg+3"};
 
-static void __attribute__((noreturn, cold)) gc_span_die(const struct gc *gc, const struct heap_span *s,
-							uint32_t found, const char *where)
+static void __attribute__((noreturn, cold))
+gc_span_die(const struct gc *gc, const struct heap_span *s, uint32_t found, const char *where)
 {
-	fprintf(stderr, "gc: %s: span %u of %s at %p is in state %u, the generation is %u\n", where, s->index,
-		obj_class_names[s->class], (void *)s->base, found, load_relaxed(&gc->sweep.sweepgen));
+	fprintf(stderr, "gc: %s: span %u of %s at %p is in state %u, the generation is %u\n", where,
+		s->index, obj_class_names[s->class], (void *)s->base, found,
+		load_relaxed(&gc->sweep.sweepgen));
 	abort();
 }
 
@@ -35,7 +36,8 @@ unsigned gc_span_state(const struct gc *gc, uint32_t span_sweepgen)
 	case 3:
 		return GC_SPAN_CACHED;
 	default:
-		fprintf(stderr, "gc: %u is no state of a span in generation %u\n", span_sweepgen, sg);
+		fprintf(stderr, "gc: %u is no state of a span in generation %u\n", span_sweepgen,
+			sg);
 		abort();
 	}
 }
@@ -48,29 +50,80 @@ void gc_sweep_init(struct gc *gc)
 	store_relaxed(&gc->sweep.is_drained, true);
 }
 
-/* ---------------------------------------------------------------- times in each state */
+/* ---------------------------------------------------------------- counting */
 
-static void gc_span_stay(struct gc *gc, unsigned state, uint64_t from, uint64_t to)
+/* What a sweeper counts until it stops: shared counters are written once a step, not once a span. */
+struct gc_tally {
+	uint64_t n_spans, n_pages, n_freed, freed_bytes, false_bytes;
+	uint64_t n_pages_told, n_freed_told; /* of those, counted in the shared ones already */
+	uint64_t state_ticks[GC_N_SPAN_STATES], n_stays[GC_N_SPAN_STATES];
+};
+
+static void gc_tally_stay(struct gc_tally *tally, unsigned state, uint64_t from, uint64_t to)
 {
-	/* relaxed: statistics */
-	if (to > from)
-		add_relaxed(&gc->sweep.state_ticks[state], to - from);
-	add_relaxed(&gc->sweep.n_stays[state], 1);
+	tally->state_ticks[state] += to > from ? to - from : 0;
+	tally->n_stays[state]++;
 }
 
-/* Leave `state` now; `before` is the state until the flip, when the flip lies in between. */
-static void gc_span_note(struct gc *gc, struct heap_span *s, unsigned state, unsigned before, uint64_t now)
+/* A span leaves `state` now; `before` is what it was until the flip, when the flip lies in between. */
+static void gc_tally_leave(struct gc_tally *tally, const struct gc *gc, struct heap_span *s,
+			   unsigned state, unsigned before, uint64_t now)
 {
 	const uint64_t since = load_relaxed(&s->state_since_ticks); /* the owner's, as the state */
-	const uint64_t flip = load_relaxed(&gc->sweep.safe_ticks); /* relaxed: statistics */
+	const uint64_t flip = load_relaxed(&gc->sweep.safe_ticks);  /* relaxed: statistics */
 
 	if (state != before) {
-		gc_span_stay(gc, before, since, flip);
-		gc_span_stay(gc, state, flip, now);
+		gc_tally_stay(tally, before, since, flip);
+		gc_tally_stay(tally, state, flip, now);
 	} else {
-		gc_span_stay(gc, state, since, now);
+		gc_tally_stay(tally, state, since, now);
 	}
 	store_relaxed(&s->state_since_ticks, now);
+}
+
+static void gc_tally_states(struct gc *gc, const struct gc_tally *tally)
+{
+	for (unsigned i = 0; i < GC_N_SPAN_STATES; i++) {
+		if (!tally->n_stays[i])
+			continue;
+		add_relaxed(&gc->sweep.state_ticks[i],
+			    tally->state_ticks[i]); /* relaxed: statistics */
+		add_relaxed(&gc->sweep.n_stays[i], tally->n_stays[i]);
+	}
+}
+
+/* What others pace themselves by, and the count of what is pending. */
+static void gc_tally_progress(struct gc *gc, struct gc_thread *g, struct gc_tally *tally)
+{
+	counter_add(&g->n_freed, tally->n_freed - tally->n_freed_told);
+	add_relaxed(&gc->sweep.pages_swept,
+		    tally->n_pages - tally->n_pages_told); /* relaxed: pacing */
+	tally->n_freed_told = tally->n_freed;
+	tally->n_pages_told = tally->n_pages;
+}
+
+/* A sweeper ends.  relaxed, all: statistics */
+static void gc_tally_publish(struct gc *gc, struct gc_thread *g, enum gc_swept_by by,
+			     struct gc_tally *tally)
+{
+	if (!tally->n_spans)
+		return;
+	gc_tally_progress(gc, g, tally);
+	add_relaxed(&gc->sweep.n_freed, tally->n_freed);
+	add_relaxed(&gc->sweep.freed_bytes, tally->freed_bytes);
+	add_relaxed(&gc->sweep.false_bytes, tally->false_bytes);
+	add_relaxed(&gc->sweep.n_spans[by], tally->n_spans);
+	gc_tally_states(gc, tally);
+	*tally = (struct gc_tally){0};
+}
+
+static void gc_span_note(struct gc *gc, struct heap_span *s, unsigned state, unsigned before,
+			 uint64_t now)
+{
+	struct gc_tally tally = {0};
+
+	gc_tally_leave(&tally, gc, s, state, before, now);
+	gc_tally_states(gc, &tally);
 }
 
 /* ---------------------------------------------------------------- one span */
@@ -86,7 +139,8 @@ static uint64_t gc_span_n_allocated(const struct heap_span *s)
 	uint64_t n = 0;
 
 	for (uint32_t w = 0; w < s->n_words; w++) /* relaxed: a count for the pacer */
-		n += (uint64_t)__builtin_popcountll(load_relaxed(&s->alloc_bits[w]) & ~gc_span_pad(s, w));
+		n += (uint64_t)__builtin_popcountll(load_relaxed(&s->alloc_bits[w]) &
+						    ~gc_span_pad(s, w));
 	return n;
 }
 
@@ -108,51 +162,60 @@ static bool gc_sweep_dead(struct gc *gc, struct heap_span *s, uint64_t *dead)
 }
 
 /* Account for every object of `dead`; the span's sweep is ours. */
-static uint64_t gc_sweep_account(struct gc *gc, struct gc_thread *g, struct heap_span *s, const uint64_t *dead,
-				 uint64_t now_ticks)
+static uint64_t gc_sweep_account(struct gc *gc, struct gc_thread *g, struct heap_span *s,
+				 const uint64_t *dead, uint64_t now_ticks)
 {
-	const uint64_t safe_ticks = load_relaxed(&gc->sweep.safe_ticks); /* relaxed: stands while we sweep */
+	const uint64_t safe_ticks =
+		load_relaxed(&gc->sweep.safe_ticks); /* relaxed: stands while we sweep */
 	uint64_t n = 0;
 
+	for (uint32_t w = 0; w < s->n_words; w++)
+		n += (uint64_t)__builtin_popcountll(dead[w]);
+	if (!s->stamps && !s->is_large) {
+		/* Without stamps there is nothing to look at object by object. */
+		reclaim_account_free_many(g->t, s->class, n, n * s->object_bytes);
+		return n;
+	}
 	for (uint32_t w = 0; w < s->n_words; w++)
 		for (uint64_t bits = dead[w]; bits; bits &= bits - 1) {
 			const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
-			reclaim_account_free(g->t, heap_span_object(s, i), s->class, s->object_bytes,
-					     s->stamps ? &s->stamps[i] : NULL, safe_ticks, now_ticks);
-			n++;
+			reclaim_account_free(g->t, heap_span_object(s, i), s->class,
+					     s->object_bytes, s->stamps ? &s->stamps[i] : NULL,
+					     safe_ticks, now_ticks);
 		}
 	return n;
 }
 
 /* The state is sg-1, and we made it so.  How many objects were freed; the span may be gone then. */
-static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_span *s, enum gc_swept_by by,
-			  uint64_t now_ticks)
+static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_span *s,
+			      struct gc_tally *tally, uint64_t now_ticks)
 {
-	uint64_t dead[GC_SWEEP_MAX_WORDS], n;
-	const uint64_t charge_bytes = gc_span_charge_bytes(s);
-	const uint32_t n_pages = s->n_pages;
-	uint32_t expected = load_relaxed(&gc->sweep.sweepgen) - 1; /* relaxed: does not change while we sweep */
+	const uint32_t sg =
+		load_relaxed(&gc->sweep.sweepgen); /* relaxed: does not change while we sweep */
+	uint64_t dead[GC_SWEEP_MAX_WORDS], n = 0;
 	bool any;
 
 	if (s->n_words > GC_SWEEP_MAX_WORDS)
 		gc_span_die(gc, s, s->n_words, "more words of bits than a span can have");
-	any = gc->kind->marks ? gc_mark_dead(gc, s, dead) : gc_sweep_dead(gc, s, dead);
-	n = any ? gc_sweep_account(gc, g, s, dead, now_ticks) : 0;
-	gc_span_note(gc, s, GC_SPAN_SWEEPING, GC_SPAN_SWEEPING, now_ticks);
+	any = gc->kind->marks ? gc_mark_dead(gc, s, dead, &tally->false_bytes)
+			      : gc_sweep_dead(gc, s, dead);
+	if (any) {
+		n = gc_sweep_account(gc, g, s, dead, now_ticks);
+		tally->n_freed += n;
+		tally->freed_bytes += n * gc_span_charge_bytes(s);
+	}
+	tally->n_spans++;
+	tally->n_pages += s->n_pages;
+	tally->n_stays[GC_SPAN_SWEEPING]++;	  /* its time is counted by the step */
+	if (load_relaxed(&s->sweepgen) != sg - 1) /* relaxed: ours */
+		gc_span_die(gc, s, load_relaxed(&s->sweepgen), "swept by two");
 	/* Swept before its objects are handed out: whoever allocates one must find the span usable.  release:
 	 * pairs with gc_sweep_cached(), which must see the mark bits cleared. */
-	if (!cas_acq_rel(&s->sweepgen, &expected, expected + 1))
-		gc_span_die(gc, s, expected, "swept by two");
+	store_release(&s->sweepgen, sg);
 	/* From here on an empty span may be anybody's, except while objects of ours keep it. */
 	if (any)
 		heap_span_free_bits(g->t->cache, s, dead);
-	counter_add(&g->n_freed, n);
-	/* relaxed, all: statistics and pacing */
-	add_relaxed(&gc->sweep.n_freed, n);
-	add_relaxed(&gc->sweep.freed_bytes, n * charge_bytes);
-	add_relaxed(&gc->sweep.n_spans[by], 1);
-	add_relaxed(&gc->sweep.pages_swept, n_pages);
 	return n;
 }
 
@@ -162,108 +225,160 @@ static uint32_t gc_span_class(unsigned class, unsigned size_class)
 }
 
 /* Become the sweeper of a span that needs it. */
-static bool gc_sweep_try(struct gc *gc, struct heap_span *s, uint64_t now_ticks)
+static bool gc_sweep_try(struct gc *gc, struct heap_span *s, struct gc_tally *tally,
+			 uint64_t now_ticks)
 {
-	uint32_t expected = load_relaxed(&gc->sweep.sweepgen) - 2; /* relaxed: see gc_sweep_one() */
+	uint32_t expected =
+		load_relaxed(&gc->sweep.sweepgen) - 2; /* relaxed: see gc_sweep_some() */
 
 	if (load_relaxed(&s->sweepgen) != expected) /* relaxed: the CAS decides */
 		return false;
 	/* acquire: pairs with gc_sweep_uncached() and gc_sweep_created() */
 	if (!cas_acq_rel(&s->sweepgen, &expected, expected + 1))
 		return false;
-	gc_span_note(gc, s, GC_SPAN_NEEDS, GC_SPAN_SWEPT, now_ticks);
+	gc_tally_leave(tally, gc, s, GC_SPAN_NEEDS, GC_SPAN_SWEPT, now_ticks);
 	return true;
 }
 
 /* ---------------------------------------------------------------- sweepers */
 
-static struct heap_span *gc_sweep_next(struct gc *gc, uint64_t now_ticks)
+enum {
+	GC_SWEEP_N_AHEAD = 16
+}; /* indexes claimed at once by the background; their lines are fetched together */
+
+/* The next spans of the table; 0: the cursor is at its end. */
+static uint32_t gc_sweep_claim(struct gc *gc, uint32_t n_max, struct heap_span **spans)
 {
 	struct gc_sweep *sweep = &gc->sweep;
 	/* Before the cursor: if the cursor was set back since, this was false.  acquire: pairs with
 	 * gc_sweep_set_final() */
 	const bool is_final = load_acquire(&sweep->is_final);
+	uint32_t first, n = 0;
 
 	/* acquire: pairs with gc_sweep_flip(), for n_end; relaxed is enough for who gets which index */
-	while (load_acquire(&sweep->cursor) < sweep->n_end) {
-		const uint32_t i = add_relaxed(&sweep->cursor, 1);
-		struct heap_span *s = i < sweep->n_end ? heap_span_at(gc->heap, i) : NULL;
-
-		if (s && gc_sweep_try(gc, s, now_ticks))
-			return s;
+	if (load_acquire(&sweep->cursor) >= sweep->n_end ||
+	    (first = add_relaxed(&sweep->cursor, n_max)) >= sweep->n_end) {
+		if (is_final)
+			store_release(&sweep->is_drained, true); /* pairs with gc_sweep_is_done() */
+		return 0;
 	}
-	if (is_final)
-		store_release(&sweep->is_drained, true); /* pairs with gc_sweep_is_done() */
-	return NULL;
+	for (; n < n_max && first + n < sweep->n_end; n++) {
+		spans[n] = heap_span_at(gc->heap, first + n);
+		__builtin_prefetch(spans[n]);
+	}
+	return n;
 }
 
-/* Sweep the next span.  False: there is none now.  *freed_class: its list when objects of it were freed. */
-static bool gc_sweep_any(struct gc *gc, struct gc_thread *g, enum gc_swept_by by, uint64_t now_ticks,
-			 uint32_t *freed_class)
+struct gc_sweeper {
+	struct gc_tally tally;
+	enum gc_swept_by by;
+	uint64_t now_ticks;
+	uint32_t
+		wanted; /* class of which something shall be freed; UINT32_MAX: any number will do */
+	bool has_wanted;
+};
+
+/* Claim those that need sweeping, fetching their bits, then sweep them. */
+static void gc_sweep_spans(struct gc *gc, struct gc_thread *g, struct heap_span **spans, uint32_t n,
+			   struct gc_sweeper *sweeper)
 {
-	struct heap_span *s;
+	uint32_t n_mine = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct heap_span *s = spans[i];
+
+		if (!s || !gc_sweep_try(gc, s, &sweeper->tally, sweeper->now_ticks))
+			continue;
+		__builtin_prefetch(s->alloc_bits, 1);
+		spans[n_mine++] = s;
+	}
+	for (uint32_t i = 0; i < n_mine; i++) {
+		struct heap_span *s = spans[i];
+		const uint32_t class = gc_span_class(s->class, s->size_class);
+
+		if (gc_sweep_span(gc, g, s, &sweeper->tally, sweeper->now_ticks) &&
+		    class == sweeper->wanted)
+			sweeper->has_wanted = true;
+	}
+}
+
+/* Sweep at least n_wanted spans, if there are as many, n_ahead (at most GC_SWEEP_N_AHEAD) at a time; stop early
+ * when something of the wanted class was freed.  How many were; the background publishes its tally
+ * when it ends. */
+static uint64_t gc_sweep_some(struct gc *gc, struct gc_thread *g, struct gc_sweeper *sweeper,
+			      uint64_t n_wanted, uint32_t n_ahead)
+{
+	const uint64_t before = sweeper->tally.n_spans;
+	struct heap_span *spans[GC_SWEEP_N_AHEAD];
+	uint64_t n_swept;
+	uint32_t n;
 
 	/* acquire: pairs with gc_sweep_flip(): a sweeper that sees the new cursor sees the new generation */
 	if (load_acquire(&gc->sweep.is_drained))
-		return false;
+		return 0;
 	/* Announce, then look again: the flip checks in the other order (is_drained is set, then n_active is
 	 * read), so it cannot advance the generation under a sweeper.  seq_cst: store, then load. */
 	add_seq_cst(&gc->sweep.n_active, 1);
-	s = load_seq_cst(&gc->sweep.is_drained) ? NULL : gc_sweep_next(gc, now_ticks);
-	if (s) {
-		const uint32_t class = gc_span_class(s->class, s->size_class);
-
-		if (gc_sweep_span(gc, g, s, by, now_ticks))
-			*freed_class = class;
-	}
+	while (!load_seq_cst(&gc->sweep.is_drained) && sweeper->tally.n_spans - before < n_wanted &&
+	       !sweeper->has_wanted && (n = gc_sweep_claim(gc, n_ahead, spans)) > 0)
+		gc_sweep_spans(gc, g, spans, n, sweeper);
+	n_swept = sweeper->tally.n_spans - before;
+	if (sweeper->by == GC_SWEPT_ALLOCATOR) /* before the sweep can be done and is logged */
+		gc_tally_publish(gc, g, sweeper->by, &sweeper->tally);
+	else
+		gc_tally_progress(gc, g, &sweeper->tally);
 	sub_acq_rel(&gc->sweep.n_active, 1); /* release: pairs with gc_sweep_is_done() */
-	return s != NULL;
-}
-
-bool gc_sweep_one(struct gc *gc, struct gc_thread *g, enum gc_swept_by by, uint64_t now_ticks)
-{
-	uint32_t ignored;
-
-	return gc_sweep_any(gc, g, by, now_ticks, &ignored);
+	return n_swept;
 }
 
 bool gc_sweep_is_done(const struct gc *gc)
 {
-	/* acquire, both: what the sweepers did; seq_cst: see gc_sweep_one() */
+	/* acquire, both: what the sweepers did; seq_cst: see gc_sweep_some() */
 	return load_seq_cst(&gc->sweep.is_drained) && load_seq_cst(&gc->sweep.n_active) == 0;
 }
 
-/* One step: up to `batch` spans between two snapshots, one clock read. */
-static bool gc_sweep_step(struct gc *gc, struct gc_thread *g, enum gc_swept_by by)
+/* One step: `batch` spans between two snapshots, one clock read for all they free. */
+static bool gc_sweep_step(struct gc *gc, struct gc_thread *g, struct gc_sweeper *sweeper)
 {
-	const uint64_t now = clock_ticks(gc->clock);
-	bool any = true;
+	const uint64_t batch = gc->opt.batch_spans;
+	uint64_t n, ticks;
 
 	reclaim_work_begin(gc->r);
-	for (uint64_t i = 0; i < gc->opt.batch_spans && any; i++)
-		any = gc_sweep_one(gc, g, by, now);
+	sweeper->now_ticks = clock_ticks(gc->clock);
+	n = gc_sweep_some(gc, g, sweeper, batch,
+			  batch < GC_SWEEP_N_AHEAD ? (uint32_t)batch : GC_SWEEP_N_AHEAD);
+	ticks = clock_ticks(gc->clock) - sweeper->now_ticks;
 	reclaim_work_end(gc->r);
-	gc->cycle.sweep_ns += clock_delta_ns(gc->clock, now, clock_ticks(gc->clock));
-	return any;
+	if (!n)
+		return false;
+	sweeper->tally.state_ticks[GC_SPAN_SWEEPING] += ticks;
+	gc->cycle.sweep_ns += clock_delta_ns(gc->clock, 0, ticks);
+	return true;
 }
 
 void gc_sweep_background(struct gc *gc, struct gc_thread *g)
 {
-	enum gc_swept_by by = GC_SWEPT_BACKGROUND;
+	struct gc_sweeper sweeper = {.by = GC_SWEPT_BACKGROUND, .wanted = UINT32_MAX};
 
-	while (gc_sweep_step(gc, g, by)) {
+	while (gc_sweep_step(gc, g, &sweeper)) {
 		sched_yield();
 		/* The next cycle waits already: what is left is its leftovers.  relaxed: statistics */
-		if (load_relaxed(&gc->is_heap_wanted))
-			by = GC_SWEPT_LEFTOVER;
+		if (sweeper.by == GC_SWEPT_BACKGROUND && load_relaxed(&gc->is_heap_wanted)) {
+			gc_tally_publish(gc, g, sweeper.by, &sweeper.tally);
+			sweeper.by = GC_SWEPT_LEFTOVER;
+		}
 	}
+	gc_tally_publish(gc, g, sweeper.by, &sweeper.tally);
 }
 
 void gc_sweep_finish(struct gc *gc, struct gc_thread *g)
 {
+	struct gc_sweeper sweeper = {.by = GC_SWEPT_LEFTOVER, .wanted = UINT32_MAX};
+
 	while (!gc_sweep_is_done(gc))
-		if (!gc_sweep_step(gc, g, GC_SWEPT_LEFTOVER))
+		if (!gc_sweep_step(gc, g, &sweeper))
 			sched_yield(); /* an allocator is in the middle of its span */
+	gc_tally_publish(gc, g, sweeper.by, &sweeper.tally);
 }
 
 void gc_sweep_flip(struct gc *gc, uint64_t now_ticks)
@@ -285,14 +400,14 @@ void gc_sweep_flip(struct gc *gc, uint64_t now_ticks)
 	store_relaxed(&sweep->is_final, false); /* relaxed: published by the following */
 	/* release part: pairs with gc_sweep_flush() and the hooks; seq_cst: gc_sweep_released() */
 	store_seq_cst(&sweep->sweepgen, load_relaxed(&sweep->sweepgen) + 2);
-	store_release(&sweep->cursor, 0);	  /* pairs with gc_sweep_next() */
-	store_release(&sweep->is_drained, false); /* pairs with gc_sweep_one() */
+	store_release(&sweep->cursor, 0);	  /* pairs with gc_sweep_claim() */
+	store_release(&sweep->is_drained, false); /* pairs with gc_sweep_some() */
 }
 
 void gc_sweep_set_final(struct gc *gc)
 {
-	store_release(&gc->sweep.cursor, 0); /* spans that were cached are passed again */
-	store_release(&gc->sweep.is_final, true); /* pairs with gc_sweep_next() */
+	store_release(&gc->sweep.cursor, 0);	  /* spans that were cached are passed again */
+	store_release(&gc->sweep.is_final, true); /* pairs with gc_sweep_claim() */
 }
 
 /* ---------------------------------------------------------------- allocators */
@@ -354,7 +469,6 @@ void gc_sweep_want_span(void *ctx, struct heap_cache *c, size_t bytes)
 	const double pages_per_byte = gc_sweep_pages_per_byte(gc);
 	uint64_t live, basis, target;
 	struct gc_thread *g = NULL;
-	uint64_t now = 0;
 
 	if (pages_per_byte == 0 || load_relaxed(&sweep->is_drained))
 		return;
@@ -362,11 +476,14 @@ void gc_sweep_want_span(void *ctx, struct heap_cache *c, size_t bytes)
 	basis = load_relaxed(&sweep->live_basis_bytes);
 	target = (uint64_t)(pages_per_byte * (double)(bytes + (live > basis ? live - basis : 0)));
 	while (target > load_relaxed(&sweep->pages_swept) - load_relaxed(&sweep->pages_basis)) {
-		if (!g) {
+		struct gc_sweeper sweeper = {.by = GC_SWEPT_ALLOCATOR, .wanted = UINT32_MAX};
+
+		if (!g)
 			g = gc_thread_of_cache(gc, c);
-			now = clock_ticks(gc->clock);
-		}
-		if (!g || !gc_sweep_one(gc, g, GC_SWEPT_ALLOCATOR, now))
+		if (!g)
+			return;
+		sweeper.now_ticks = clock_ticks(gc->clock);
+		if (!gc_sweep_some(gc, g, &sweeper, 4, 1))
 			return;
 	}
 }
@@ -377,25 +494,18 @@ void gc_sweep_want_span(void *ctx, struct heap_cache *c, size_t bytes)
 bool gc_sweep_grow(void *ctx, struct heap_cache *c, unsigned class, unsigned size_class)
 {
 	struct gc *gc = ctx;
-	const uint32_t wanted = gc_span_class(class, size_class);
+	struct gc_sweeper sweeper = {.by = GC_SWEPT_ALLOCATOR,
+				     .wanted = gc_span_class(class, size_class)};
 	struct gc_thread *g;
-	uint64_t now;
 
-	if (load_acquire(&gc->sweep.is_drained)) /* as in gc_sweep_any() */
+	if (load_acquire(&gc->sweep.is_drained)) /* as in gc_sweep_some() */
 		return false;
 	g = gc_thread_of_cache(gc, c);
 	if (!g)
 		return false;
-	now = clock_ticks(gc->clock);
-	for (unsigned i = 0; i < GC_SWEEP_N_TRIES; i++) {
-		uint32_t freed = UINT32_MAX;
-
-		if (!gc_sweep_any(gc, g, GC_SWEPT_ALLOCATOR, now, &freed))
-			return false;
-		if (freed == wanted)
-			return true;
-	}
-	return false;
+	sweeper.now_ticks = clock_ticks(gc->clock);
+	gc_sweep_some(gc, g, &sweeper, GC_SWEEP_N_TRIES, 1);
+	return sweeper.has_wanted;
 }
 
 /* ---------------------------------------------------------------- caches */
@@ -403,13 +513,16 @@ bool gc_sweep_grow(void *ctx, struct heap_cache *c, unsigned class, unsigned siz
 /* Sweep a span that the calling thread has just cached, unless another has begun to. */
 static void gc_sweep_own(struct gc *gc, struct heap_span *s, uint64_t now_ticks)
 {
+	struct gc_tally tally = {0};
 	struct gc_thread *g;
 
-	add_seq_cst(&gc->sweep.n_active, 1); /* as in gc_sweep_any() */
+	add_seq_cst(&gc->sweep.n_active, 1); /* as in gc_sweep_some() */
 	/* relaxed: the cache is the caller's own */
 	g = gc_thread_of_cache(gc, load_relaxed(&s->owner));
-	if (g && gc_sweep_try(gc, s, now_ticks))
-		gc_sweep_span(gc, g, s, GC_SWEPT_ALLOCATOR, now_ticks);
+	if (g && gc_sweep_try(gc, s, &tally, now_ticks)) {
+		gc_sweep_span(gc, g, s, &tally, now_ticks);
+		gc_tally_publish(gc, g, GC_SWEPT_ALLOCATOR, &tally);
+	}
 	sub_acq_rel(&gc->sweep.n_active, 1);
 }
 
@@ -438,8 +551,8 @@ void gc_sweep_cached(void *ctx, struct heap_span *s)
 	}
 	gc_span_note(gc, s, GC_SPAN_SWEPT, GC_SPAN_SWEPT, now);
 	/* All free slots count as live from now on (mcache.refill).  relaxed: pacing */
-	add_relaxed(&gc->pacer.live_bytes,
-		    (uint64_t)s->n_pages * HEAP_PAGE_BYTES - gc_span_n_allocated(s) * s->elem_bytes);
+	add_relaxed(&gc->pacer.live_bytes, (uint64_t)s->n_pages * HEAP_PAGE_BYTES -
+						   gc_span_n_allocated(s) * s->elem_bytes);
 	gc_cycle_check(gc);
 }
 
@@ -473,7 +586,8 @@ void gc_sweep_flush(struct gc *gc, struct gc_thread *g)
 	if (load_relaxed(&g->flush_gen) == sg) /* relaxed: its own, or the collector's while held */
 		return;
 	heap_cache_flush(g->t->cache);
-	store_release(&g->flush_gen, sg); /* statistics of who has; the ragged barrier is the order */
+	store_release(&g->flush_gen,
+		      sg); /* statistics of who has; the ragged barrier is the order */
 }
 
 /* ---------------------------------------------------------------- spans come and go */
@@ -484,8 +598,9 @@ void gc_sweep_created(void *ctx, struct heap_span *s)
 
 	/* relaxed: published by the heap with the span */
 	store_relaxed(&s->state_since_ticks, clock_ticks(gc->clock));
-	store_relaxed(&s->sweepgen, load_acquire(&gc->sweep.sweepgen)); /* acquire: gc_sweep_flip() */
-	add_relaxed(&gc->sweep.pages_in_use, s->n_pages);		 /* relaxed: pacing */
+	store_relaxed(&s->sweepgen,
+		      load_acquire(&gc->sweep.sweepgen)); /* acquire: gc_sweep_flip() */
+	add_relaxed(&gc->sweep.pages_in_use, s->n_pages); /* relaxed: pacing */
 	if (s->is_large) {
 		add_relaxed(&gc->pacer.live_bytes, gc_span_charge_bytes(s)); /* mcache.allocLarge */
 		gc_cycle_check(gc);

@@ -28,7 +28,7 @@
  * lists.  No span may be allocated from while it needs sweeping: gc_sweep_cached() sweeps it first.
  *
  * DONE.  A sweep is done when every cache has been flushed, the cursor has passed the last span since then,
- * and nobody is inside gc_sweep_one().  The next flip waits for that, so the dead bits (sweepgen: two halves)
+ * and nobody is inside gc_sweep_some().  The next flip waits for that, so the dead bits (sweepgen: two halves)
  * and mark bits never serve two cycles at once.
  */
 #ifndef RECLAIMBENCH_GC_SWEEP_H
@@ -42,24 +42,34 @@ struct gc;
 struct gc_thread;
 
 enum {
-	GC_SWEEP_N_TRIES = 100,	     /* spans an allocator sweeps before it takes fresh pages (mcentral.go) */
+	GC_SWEEP_N_TRIES =
+		100, /* spans an allocator sweeps before it takes fresh pages (mcentral.go) */
 	GC_SWEEP_MAX_WORDS = 1024 / 64, /* bits of a span: 8 KiB of 8-byte objects */
 };
 
-enum { GC_SPAN_NEEDS, GC_SPAN_SWEEPING, GC_SPAN_SWEPT, GC_SPAN_STALE, GC_SPAN_CACHED, GC_N_SPAN_STATES };
-extern const char *const gc_span_state_names[GC_N_SPAN_STATES]; /* "sg-2", "sg-1", "sg", "sg+1", "sg+3" */
+enum {
+	GC_SPAN_NEEDS,
+	GC_SPAN_SWEEPING,
+	GC_SPAN_SWEPT,
+	GC_SPAN_STALE,
+	GC_SPAN_CACHED,
+	GC_N_SPAN_STATES
+};
+extern const char
+	*const gc_span_state_names[GC_N_SPAN_STATES]; /* "sg-2", "sg-1", "sg", "sg+1", "sg+3" */
 
 struct gc_sweep {
 	_Atomic(uint32_t) sweepgen; /* sg; written by the cycle's thread */
 	_Atomic(bool) is_final;	    /* all caches are flushed: a cursor at the end means done */
 	_Atomic(bool) is_drained;
-	uint32_t n_end;		    /* spans that existed at the flip; published by the cursor */
+	uint32_t n_end;		      /* spans that existed at the flip; published by the cursor */
 	_Atomic(uint64_t) safe_ticks; /* of the flip; written by the cycle's thread */
 	_Atomic(uint32_t) cursor __attribute__((aligned(PADDING_BYTES)));
-	_Atomic(uint32_t) n_active; /* threads inside gc_sweep_one() */
+	_Atomic(uint32_t) n_active; /* threads inside gc_sweep_some() */
 
 	/* Proportional sweep; written by the cycle's thread at the flip, read by allocators (gc_pacer.h). */
-	_Atomic(uint64_t) pages_per_byte __attribute__((aligned(PADDING_BYTES))); /* a double, as bits */
+	_Atomic(uint64_t) pages_per_byte
+		__attribute__((aligned(PADDING_BYTES))); /* a double, as bits */
 	_Atomic(uint64_t) live_basis_bytes;
 	_Atomic(uint64_t) pages_basis;
 	_Atomic(uint64_t) pages_swept;
@@ -74,9 +84,6 @@ struct gc_sweep {
 
 void gc_sweep_init(struct gc *gc);
 
-/* Sweep one span, if there is one: false when nothing is left at the moment.  `now_ticks` is the time that the
- * freed objects' lifetimes end. */
-bool gc_sweep_one(struct gc *gc, struct gc_thread *g, enum gc_swept_by by, uint64_t now_ticks);
 /* The background sweeper: all that is left, `batch` spans a step. */
 void gc_sweep_background(struct gc *gc, struct gc_thread *g);
 bool gc_sweep_is_done(const struct gc *gc);

@@ -98,7 +98,8 @@ void gc_world_safepoint(struct gc_world *w, struct gc_member *m)
 	 * acquire: pairs with gc_world_ragged_begin() */
 	number = load_acquire(&w->ragged_number);
 	w->visit(w->ctx, m);
-	if (load_relaxed(&m->ragged_ack) == number) /* relaxed: its own, or written while it was HELD */
+	if (load_relaxed(&m->ragged_ack) ==
+	    number) /* relaxed: its own, or written while it was HELD */
 		return;
 	store_seq_cst(&m->ragged_ack, number); /* release part: pairs with gc_world_ragged_wait() */
 	gc_world_notify(w);
@@ -132,7 +133,8 @@ void gc_world_join(struct gc_world *w, struct gc_member *m, uint32_t index, bool
 	m->index = index;
 	m->is_collector = is_collector;
 	pthread_mutex_lock(&w->lock);
-	while (!is_collector && (load_relaxed(&w->flags) & GC_FLAG_STOP)) /* written under the lock */
+	while (!is_collector &&
+	       (load_relaxed(&w->flags) & GC_FLAG_STOP)) /* written under the lock */
 		pthread_cond_wait(&w->resumed, &w->lock);
 	/* relaxed: published by the lock */
 	store_relaxed(&m->state, is_collector ? GC_OFFLINE : GC_ONLINE);
@@ -170,7 +172,8 @@ static struct timespec gc_deadline(uint64_t limit_ns)
 	const uint64_t now = clock_monotonic_ns();
 	const uint64_t at = limit_ns > UINT64_MAX / 2 - now ? UINT64_MAX / 2 : now + limit_ns;
 
-	return (struct timespec){.tv_sec = (time_t)(at / 1000000000u), .tv_nsec = (long)(at % 1000000000u)};
+	return (struct timespec){.tv_sec = (time_t)(at / 1000000000u),
+				 .tv_nsec = (long)(at % 1000000000u)};
 }
 
 /* Lock held.  Flags have one writer at a time; those who look without the lock see the change at once. */
@@ -190,7 +193,8 @@ static struct gc_member *gc_world_not_parked(struct gc_world *w)
 }
 
 /* Lock held.  Wait until `missing` finds nobody, spinning first; what it returns at the end. */
-static struct gc_member *gc_world_await(struct gc_world *w, struct gc_member *(*missing)(struct gc_world *w),
+static struct gc_member *gc_world_await(struct gc_world *w,
+					struct gc_member *(*missing)(struct gc_world *w),
 					uint64_t limit_ns)
 {
 	const struct timespec deadline = gc_deadline(limit_ns);
@@ -268,7 +272,8 @@ again:
 	missing = NULL;
 	for (m = w->members; m; m = m->next) {
 		/* seq_cst: see gc_world_notify(); acquires what the thread did in gc_world_safepoint() */
-		if (m->is_collector || load_seq_cst(&m->ragged_ack) == load_relaxed(&w->ragged_number))
+		if (m->is_collector ||
+		    load_seq_cst(&m->ragged_ack) == load_relaxed(&w->ragged_number))
 			continue;
 		if (gc_world_visit_offline(w, m))
 			goto again;

@@ -38,9 +38,10 @@
 enum gc_thread_state { GC_ONLINE, GC_PARKED, GC_OFFLINE, GC_HELD };
 
 enum {
-	GC_FLAG_STOP = 1,    /* park at the next poll */
-	GC_FLAG_RAGGED = 2,  /* acknowledge at the next poll */
-	GC_FLAG_MARKING = 4, /* barrier, black allocation and assists are on; changes only in a stop */
+	GC_FLAG_STOP = 1,   /* park at the next poll */
+	GC_FLAG_RAGGED = 2, /* acknowledge at the next poll */
+	GC_FLAG_MARKING =
+		4, /* barrier, black allocation and assists are on; changes only in a stop */
 };
 
 /* A thread's part; the first member of every strategy's thread state. */
@@ -52,7 +53,7 @@ struct gc_member {
 	_Atomic(uint32_t) announce;
 	_Atomic(uint64_t) held_ns_max; /* longest time parked */
 	bool is_collector;
-	uint32_t index; /* reclaim_thread.index, for messages */
+	uint32_t index;		/* reclaim_thread.index, for messages */
 	struct gc_member *next; /* under the world's lock */
 };
 
@@ -64,7 +65,7 @@ struct gc_world {
 	pthread_cond_t arrived; /* a thread parked, went offline or acknowledged */
 	pthread_cond_t resumed; /* STOP was cleared, HELD ended */
 	struct gc_member *members;
-	uint32_t n_members; /* without the collector */
+	uint32_t n_members;		 /* without the collector */
 	_Atomic(uint32_t) ragged_number; /* of the last ragged barrier */
 	_Atomic(bool) is_waiting;	 /* the collector sleeps on `arrived` */
 	uint32_t missing_thread; /* the one that did not arrive at the last cancelled handshake */

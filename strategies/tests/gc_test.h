@@ -54,7 +54,8 @@ static inline struct gc *gc_test_gc(struct reclaim *r)
 /* A payload says which key it belongs to, in every word, so that a freed (poisoned) or reused one is seen. */
 enum { GC_TEST_VALUE_BYTES = 64 };
 
-static inline struct hmap *gc_test_map(struct reclaim *r, struct reclaim_thread *t, enum hmap_mode mode)
+static inline struct hmap *gc_test_map(struct reclaim *r, struct reclaim_thread *t,
+				       enum hmap_mode mode)
 {
 	const struct hmap_config config = {
 		.mode = mode,

@@ -99,7 +99,7 @@ static void check_conservation(struct reclaim *r)
 	struct reclaim_stats stats;
 
 	reclaim_totals(r, &totals);
-	for (int class = 0; class < OBJ_N_CLASSES; class++) {
+	for (int class = 0; class < OBJ_N_CLASSES; class ++) {
 		assert_int_equal(totals.n_allocated[class], totals.n_freed[class]);
 		assert_int_equal(totals.n_retired[class], totals.n_freed[class]);
 		assert_int_equal(totals.allocated_bytes[class], totals.freed_bytes[class]);
@@ -122,8 +122,10 @@ static void run_torture(const char *strategy, const char *options, unsigned n_ke
 	torture.m = gc_test_map(torture.r, t, HMAP_PAYLOAD);
 	reclaim_offline(t);
 	for (int i = 0; i < N_THREADS; i++) {
-		threads[i] = (struct torture_thread){.torture = &torture, .seed = 88172645463325252u + (uint64_t)i};
-		assert_int_equal(pthread_create(&threads[i].thread, NULL, torture_main, &threads[i]), 0);
+		threads[i] = (struct torture_thread){.torture = &torture,
+						     .seed = 88172645463325252u + (uint64_t)i};
+		assert_int_equal(
+			pthread_create(&threads[i].thread, NULL, torture_main, &threads[i]), 0);
 	}
 	assert_int_equal(pthread_create(&collector, NULL, torture_collect, &torture), 0);
 	for (int i = 0; i < N_THREADS; i++)
@@ -181,12 +183,9 @@ static void test_go(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sweepgen),
-		cmocka_unit_test(test_sweepgen_ragged),
-		cmocka_unit_test(test_mark),
-		cmocka_unit_test(test_mark_bits),
-		cmocka_unit_test(test_mark_windows),
-		cmocka_unit_test(test_go),
+		cmocka_unit_test(test_sweepgen),     cmocka_unit_test(test_sweepgen_ragged),
+		cmocka_unit_test(test_mark),	     cmocka_unit_test(test_mark_bits),
+		cmocka_unit_test(test_mark_windows), cmocka_unit_test(test_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/* test_gc_cycle.c - single cycles, step by step: what is freed by which, who can hold one up, what starts one. */
+#include "gc_test.h"
+
+struct fixture {
+	struct reclaim *r;
+	struct reclaim_thread *t;
+	struct gc *gc;
+};
+
+static struct fixture begin(const char *strategy, const char *options)
+{
+	struct fixture f = {.r = gc_test_create(strategy, options)};
+
+	f.t = reclaim_register(f.r, ROLE_MUTATOR);
+	f.gc = gc_test_gc(f.r);
+	return f;
+}
+
+static void end(struct fixture *f)
+{
+	struct reclaim_stats stats;
+
+	f->t->ops->drain(f->t);
+	f->t->ops->stats(f->r, &stats);
+	assert_int_equal(stats.n_pending, 0);
+	reclaim_unregister(f->t);
+	reclaim_destroy(f->r);
+}
+
+static void collect(struct fixture *f)
+{
+	f->t->ops->collect(f->t);
+}
+
+static bool is_object(struct fixture *f, const void *object)
+{
+	return heap_is_object(reclaim_heap(f->r), object);
+}
+
+static uint64_t *payload_of(struct fixture *f, struct hmap *m, uint64_t key)
+{
+	uint64_t value = 0;
+
+	reclaim_enter(f->t);
+	assert_true(hmap_get(m, f->t, key, &value));
+	reclaim_exit(f->t);
+	return (uint64_t *)value;
+}
+
+static void fill(struct fixture *f, struct hmap *m, uint64_t n)
+{
+	for (uint64_t key = 0; key < n; key++) {
+		assert_int_equal(hmap_insert(m, f->t, key, key + 7), HMAP_INSERTED);
+		reclaim_poll(f->t);
+	}
+}
+
+/* Every span that exists is swept, cached or not; the five states have been passed through. */
+static void check_states(struct fixture *f)
+{
+	struct heap *h = reclaim_heap(f->r);
+
+	for (uint32_t i = 0; i < heap_n_spans(h); i++) {
+		const struct heap_span *s = heap_span_at(h, i);
+
+		if (s) {
+			const unsigned state = gc_span_state(f->gc, load_relaxed(&s->sweepgen));
+
+			assert_true(state == GC_SPAN_SWEPT || state == GC_SPAN_CACHED);
+		}
+	}
+}
+
+/* ---------------------------------------------------------------- what is freed */
+
+static void check_retired_are_freed(const char *strategy, const char *options)
+{
+	struct fixture f = begin(strategy, options);
+	struct hmap *m = gc_test_map(f.r, f.t, HMAP_PAYLOAD);
+	uint64_t *payloads[300];
+	struct gc_log_cycle c;
+
+	fill(&f, m, 300);
+	for (uint64_t key = 0; key < 300; key++)
+		payloads[key] = payload_of(&f, m, key);
+	for (uint64_t key = 0; key < 300; key += 3)
+		assert_true(hmap_delete(m, f.t, key));
+	for (uint64_t key = 0; key < 300; key++)
+		assert_true(is_object(&f, payloads[key]));
+	collect(&f);
+	for (uint64_t key = 0; key < 300; key++)
+		assert_int_equal(is_object(&f, payloads[key]), key % 3 != 0);
+	collect(&f);
+	collect(&f);
+	for (uint64_t key = 0; key < 300; key++)
+		if (key % 3)
+			assert_int_equal(*payload_of(&f, m, key), key + 7);
+	check_states(&f);
+	for (unsigned state = 0; state < GC_N_SPAN_STATES; state++)
+		assert_true(load_relaxed(&f.gc->sweep.n_stays[state]) > 0);
+	assert_true(gc_log_get(&f.gc->log, 1, &c));
+	assert_int_equal(c.reason, GC_REASON_HAND);
+	assert_true(c.n_objects_freed >= 100);
+	assert_true(c.sweep_end_ticks >= c.flip_ticks && c.flip_ticks >= c.mark_end_ticks);
+	assert_true(c.mark_end_ticks >= c.mark_begin_ticks && c.mark_begin_ticks >= c.begin_ticks);
+	hmap_destroy(m, f.t);
+	end(&f);
+}
+
+static void test_retired_are_freed(void **state)
+{
+	(void)state;
+	check_retired_are_freed("sweepgen", "trigger=hand");
+	check_retired_are_freed("sweepgen", "trigger=hand,flip=ragged,batch=1");
+	check_retired_are_freed("mark", "trigger=hand");
+	check_retired_are_freed("mark", "trigger=hand,scan=filled");
+	check_retired_are_freed("mark", "trigger=hand,bits=header");
+	check_retired_are_freed("mark", "trigger=hand,barrier=off");
+	check_retired_are_freed("go", "trigger=hand");
+}
+
+/* Plain values: arrays are not scanned, but the overflow buckets behind them live. */
+static void test_plain_map(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct fixture f = begin(i ? "go" : "mark", "trigger=hand");
+		struct hmap *m = gc_test_map(f.r, f.t, HMAP_PLAIN);
+		struct hmap_state s;
+		uint64_t value;
+
+		fill(&f, m, 20000);
+		for (int n = 0; n < 3; n++)
+			collect(&f);
+		hmap_state(m, f.t, &s);
+		assert_true(s.noverflow > 0);
+		for (uint64_t key = 0; key < 20000; key++) {
+			assert_true(hmap_get(m, f.t, key, &value));
+			assert_int_equal(value, key + 7);
+		}
+		hmap_destroy(m, f.t);
+		end(&f);
+	}
+}
+
+/* A map that is dropped is freed within two cycles, whatever it held. */
+static void test_complete(void **state)
+{
+	static const char *const strategies[] = {"sweepgen", "mark", "go"};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct fixture f = begin(strategies[i], "trigger=hand");
+		struct hmap *m = gc_test_map(f.r, f.t, HMAP_PAYLOAD);
+		struct reclaim_totals totals;
+
+		fill(&f, m, 5000);
+		hmap_destroy(m, f.t);
+		collect(&f);
+		collect(&f);
+		reclaim_totals(f.r, &totals);
+		for (int class = 0; class < OBJ_N_CLASSES; class ++)
+			assert_int_equal(totals.n_allocated[class], totals.n_freed[class]);
+		end(&f);
+	}
+}
+
+struct held_root {
+	struct reclaim_root root;
+	void *object;
+};
+
+static void held_trace(struct reclaim_root *root, struct reclaim_thread *t, reclaim_trace_fn *visit,
+		       void *ctx)
+{
+	(void)t;
+	visit(ctx, ((struct held_root *)root)->object);
+}
+
+static void test_root_of_another_kind(void **state)
+{
+	struct fixture f = begin("mark", "trigger=hand");
+	struct held_root held = {.root = {.trace = held_trace}};
+
+	(void)state;
+	held.object = reclaim_alloc(f.t, OBJ_VALUE, 48, true);
+	reclaim_root_add(f.r, &held.root);
+	collect(&f);
+	assert_true(is_object(&f, held.object));
+	reclaim_root_remove(f.r, &held.root);
+	reclaim_retire(f.t, held.object, false);
+	collect(&f);
+	assert_false(is_object(&f, held.object));
+	end(&f);
+}
+
+/* One bit for a span: what a living neighbour keeps is counted, and freed when it dies too. */
+static void test_false_retention(void **state)
+{
+	struct fixture f = begin("mark", "trigger=hand,bits=span,shadow=on");
+	struct hmap *m = gc_test_map(f.r, f.t, HMAP_PAYLOAD);
+	uint64_t *payloads[128];
+	struct gc_log_cycle c;
+
+	(void)state;
+	fill(&f, m, 128); /* a span of 64-byte objects holds 128 */
+	for (uint64_t key = 0; key < 128; key++)
+		payloads[key] = payload_of(&f, m, key);
+	for (uint64_t key = 1; key < 128; key++)
+		assert_true(hmap_delete(m, f.t, key));
+	collect(&f);
+	assert_true(is_object(&f, payloads[127]));
+	assert_true(gc_log_get(&f.gc->log, 1, &c));
+	assert_true(c.false_bytes >= 127 * 64);
+	assert_true(hmap_delete(m, f.t, 0));
+	collect(&f);
+	assert_false(is_object(&f, payloads[0]));
+	assert_false(is_object(&f, payloads[127]));
+	hmap_destroy(m, f.t);
+	end(&f);
+}
+
+/* ---------------------------------------------------------------- deaths inside marking */
+
+static void *collect_main(void *arg)
+{
+	struct reclaim *r = arg;
+	struct reclaim_thread *t = reclaim_register(r, ROLE_SAMPLER);
+
+	t->ops->collect(t);
+	reclaim_unregister(t);
+	return NULL;
+}
+
+/* A value deleted while marking is on is shaded: it outlives this cycle and dies in the next. */
+static void test_death_in_marking(void **state)
+{
+	struct fixture f = begin("mark", "trigger=hand,mark_window=20us,mark_every=5ms");
+	struct hmap *m = gc_test_map(f.r, f.t, HMAP_PAYLOAD);
+	const uint64_t n = 20000;
+	uint64_t *old, *new;
+	pthread_t other;
+
+	(void)state;
+	fill(&f, m, n);
+	old = payload_of(&f, m, n - 1);
+	assert_int_equal(pthread_create(&other, NULL, collect_main, f.r), 0);
+	while (!(gc_world_flags(&f.gc->world) & GC_FLAG_MARKING))
+		reclaim_poll(f.t);
+	assert_int_equal(gc_log_n_cycles(&f.gc->log), 0);
+	assert_true(hmap_delete(m, f.t, n - 1));
+	hmap_insert(m, f.t, n, 1); /* black */
+	new = payload_of(&f, m, n);
+	while (gc_log_n_cycles(&f.gc->log) == 0)
+		reclaim_poll(f.t);
+	reclaim_offline(f.t);
+	pthread_join(other, NULL);
+	reclaim_online(f.t);
+	assert_true(is_object(&f, old));
+	assert_true(is_object(&f, new));
+	collect(&f);
+	assert_false(is_object(&f, old));
+	assert_int_equal(*payload_of(&f, m, n), 1);
+	hmap_destroy(m, f.t);
+	end(&f);
+}
+
+/* ---------------------------------------------------------------- who can hold a cycle up */
+
+struct stuck {
+	struct reclaim *r;
+	_Atomic(bool) is_there, may_go;
+	_Atomic(uint32_t) index;
+	bool is_offline;
+};
+
+static void *stuck_main(void *arg)
+{
+	struct stuck *s = arg;
+	struct reclaim_thread *t = reclaim_register(s->r, ROLE_READER);
+
+	if (s->is_offline)
+		reclaim_offline(t);
+	store_relaxed(&s->index, t->index);
+	store_release(&s->is_there, true); /* pairs with wait_for() */
+	while (!load_acquire(&s->may_go))  /* pairs with the test's store */
+		usleep(200);
+	if (s->is_offline)
+		reclaim_online(t);
+	reclaim_unregister(t);
+	return NULL;
+}
+
+static void wait_for(_Atomic(bool) *flag)
+{
+	while (!load_acquire(flag)) /* pairs with stuck_main() */
+		usleep(200);
+}
+
+static void check_stuck(const char *strategy, const char *options, bool is_offline)
+{
+	struct fixture f = begin(strategy, options);
+	struct stuck s = {.r = f.r, .is_offline = is_offline};
+	struct hmap *m = gc_test_map(f.r, f.t, HMAP_PAYLOAD);
+	struct reclaim_stats stats;
+	uint64_t *payload;
+	pthread_t thread;
+
+	fill(&f, m, 10);
+	payload = payload_of(&f, m, 3);
+	assert_int_equal(pthread_create(&thread, NULL, stuck_main, &s), 0);
+	wait_for(&s.is_there);
+	assert_true(hmap_delete(m, f.t, 3));
+	collect(&f); /* returns, though a thread does not come */
+	f.t->ops->stats(f.r, &stats);
+	if (is_offline) {
+		assert_int_equal(stats.n_stalls, 0);
+		assert_false(is_object(&f, payload));
+	} else {
+		assert_true(stats.n_stalls > 0);
+		assert_int_equal(stats.n_cycles, 0);
+		assert_true(is_object(&f, payload));
+		assert_int_equal(f.gc->world.missing_thread, load_relaxed(&s.index));
+		collect(&f); /* again, and still nothing */
+		assert_true(is_object(&f, payload));
+	}
+	store_release(&s.may_go, true);
+	pthread_join(thread, NULL);
+	while (is_object(&f, payload))
+		collect(&f);
+	hmap_destroy(m, f.t);
+	end(&f);
+}
+
+static void test_thread_that_never_polls(void **state)
+{
+	(void)state;
+	check_stuck("sweepgen", "trigger=hand,stop_limit=2ms", false);
+	check_stuck("sweepgen", "trigger=hand,stop_limit=2ms,flip=ragged", false);
+	check_stuck("mark", "trigger=hand,stop_limit=2ms", false);
+}
+
+static void test_thread_offline(void **state)
+{
+	(void)state;
+	check_stuck("sweepgen", "trigger=hand,stop_limit=10s", true);
+	check_stuck("sweepgen", "trigger=hand,stop_limit=10s,flip=ragged", true);
+	check_stuck("mark", "trigger=hand,stop_limit=10s", true);
+}
+
+/* ---------------------------------------------------------------- what starts a cycle */
+
+static void garbage(struct fixture *f, uint64_t bytes)
+{
+	for (uint64_t done = 0; done < bytes; done += 4096) {
+		reclaim_garbage(f->t, 4096);
+		reclaim_poll(f->t);
+	}
+}
+
+static void wait_cycles(struct fixture *f, uint64_t n)
+{
+	reclaim_offline(f->t);
+	while (gc_log_n_cycles(&f->gc->log) < n)
+		usleep(500);
+	reclaim_online(f->t);
+}
+
+static void test_growth_starts_a_cycle(void **state)
+{
+	static const char *const strategies[] = {"sweepgen", "mark", "go"};
+	struct gc_log_cycle c;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct fixture f = begin(strategies[i], NULL);
+
+		garbage(&f, 3 << 20); /* below the trigger of an empty heap, 4 MB * 61/64 */
+		assert_int_equal(gc_log_n_cycles(&f.gc->log), 0);
+		garbage(&f, 2 << 20);
+		wait_cycles(&f, 1);
+		assert_true(gc_log_get(&f.gc->log, 1, &c));
+		assert_int_equal(c.reason, GC_REASON_HEAP);
+		assert_int_equal(c.trigger_bytes, 3997696);
+		assert_true(c.heap_before_bytes >= c.trigger_bytes);
+		end(&f);
+	}
+}
+
+static void test_gogc_off(void **state)
+{
+	struct fixture f = begin("mark", "gogc=off,period=1ms");
+
+	(void)state;
+	garbage(&f, 20 << 20);
+	usleep(5000);
+	assert_int_equal(gc_log_n_cycles(&f.gc->log), 0);
+	collect(&f);
+	assert_int_equal(gc_log_n_cycles(&f.gc->log), 1);
+	end(&f);
+}
+
+static void test_period(void **state)
+{
+	struct fixture f = begin("sweepgen", "trigger=period,period=2ms");
+	struct gc_log_cycle c;
+
+	(void)state;
+	wait_cycles(&f, 3);
+	assert_true(gc_log_get(&f.gc->log, 2, &c));
+	assert_int_equal(c.reason, GC_REASON_PERIOD);
+	assert_true(c.interval_ns > 0);
+	end(&f);
+}
+
+static void test_options(void **state)
+{
+	static const char *const refused[] = {
+		"gogc=0",	 "gogc=-1",    "gogc=2M",	   "gogc=x",
+		"period=0",	 "period=-1s", "stop_limit=0",	   "batch=0",
+		"trigger=never", "procs=1M",   "scavenge_share=0", "nonsense=1",
+	};
+	char message[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		const struct reclaim_config config = {
+			.ops = reclaim_strategy_find("mark"),
+			.options = refused[i],
+			.clock = &test_clock,
+		};
+		struct reclaim *r = NULL;
+
+		message[0] = 0;
+		assert_int_not_equal(reclaim_create(&r, &config, message, sizeof(message)), 0);
+		assert_true(strlen(message) > 10);
+	}
+}
+
+static void test_scavenge(void **state)
+{
+	struct fixture f = begin(
+		"sweepgen", "trigger=hand,scavenge=on,scavenge_every=10us,scavenge_share=100%");
+	struct heap_stats stats;
+
+	(void)state;
+	garbage(&f, 16 << 20);
+	collect(&f);
+	collect(&f); /* now little is in use, much is held */
+	reclaim_offline(f.t);
+	do {
+		usleep(500);
+		heap_stats(reclaim_heap(f.r), &stats);
+	} while (stats.returned_bytes == 0);
+	reclaim_online(f.t);
+	end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_retired_are_freed),
+		cmocka_unit_test(test_plain_map),
+		cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_root_of_another_kind),
+		cmocka_unit_test(test_false_retention),
+		cmocka_unit_test(test_death_in_marking),
+		cmocka_unit_test(test_thread_that_never_polls),
+		cmocka_unit_test(test_thread_offline),
+		cmocka_unit_test(test_growth_starts_a_cycle),
+		cmocka_unit_test(test_gogc_off),
+		cmocka_unit_test(test_period),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_scavenge),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
