@@ -178,7 +178,10 @@ static void take_counters(struct selfcheck_conservation *out, struct reclaim *r)
 static void note(struct selfcheck_conservation *out, const char *class, const char *what, uint64_t a,
 		 uint64_t b, uint64_t *largest)
 {
-	const uint64_t difference = a > b ? a - b : b - a;
+	/* Signed: a counter that fell below 0 is off by little, not by 2^64. */
+	const int64_t signed_difference = (int64_t)(a - b);
+	const uint64_t difference =
+		(uint64_t)(signed_difference < 0 ? -signed_difference : signed_difference);
 
 	if (difference == 0)
 		return;

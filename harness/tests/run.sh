@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# run.sh - `reclaimbench run` from outside: results, digests, faults, Ctrl-C.  No assertion on a duration.
+# Usage: run.sh PATH-TO-RECLAIMBENCH
+set -u
+bin=${1:-build/reclaimbench}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+n_failed=0
+
+fail() {
+	echo "FAILED: $*"
+	n_failed=$((n_failed + 1))
+}
+
+# expect CODE WORDS... -- COMMAND...: exit code, and stderr that holds each word.
+expect() {
+	local code=$1 got word
+	local words=()
+	shift
+	while [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	shift
+	timeout 120 "$@" >"$dir/stdout" 2>"$dir/stderr"
+	got=$?
+	[ "$got" -eq "$code" ] || fail "$*: exit code $got instead of $code: $(head -3 "$dir/stderr")"
+	for word in "${words[@]}"; do
+		grep -qF -- "$word" "$dir/stderr" || fail "$*: no \"$word\" in: $(head -3 "$dir/stderr")"
+	done
+}
+
+quick=(--keys=4k --warmup=0 --tracking-cost=off)
+strategies=$("$bin" list 2>/dev/null | awk '/^[a-z]/ {print $1}')
+[ -n "$strategies" ] || strategies="leak immediate"
+
+# column FILE STRATEGY STAGE OBJECT METRIC STAT: the value; simple rows have no quoted commas before it.
+column() {
+	python3 - "$@" <<'PY'
+import csv, sys
+path, strategy, stage, obj, metric, stat = sys.argv[1:7]
+for r in csv.DictReader(open(path, newline='')):
+    if (r['strategy'], r['stage'], r['object'], r['metric'], r['stat']) == (strategy, stage, obj, metric, stat) \
+            and r['phase'] in ('', 'total') and r['table_state'] in ('', 'all'):
+        print(r['value'], r['status'], r['reason'])
+        break
+PY
+}
+
+# The same operations for every strategy at one seed, and the self-checks hold.
+digests=$dir/digests
+for s in $strategies; do
+	expect 0 -- "$bin" run --strategy="$s" "${quick[@]}" --dist=fifo --mix=0/50/50 --garbage-bytes=512 \
+		--stages=2k:400ms,max:400ms --out="$dir/all"
+	grep -q '^conservation: .* exact in 2 of 2' "$dir/stdout" || fail "$s: conservation"
+	grep -q "^Little's law: holds in 2 of 2" "$dir/stdout" || fail "$s: Little's law"
+	column "$dir/all/run.csv" "$s" max all digest mean >>"$digests"
+done
+[ "$(sort -u "$digests" | wc -l)" -eq 1 ] || fail "digests differ: $(cat "$digests")"
+
+# leak is censored, immediate is far below.
+read -r leak_p50 leak_status _ < <(column "$dir/all/run.csv" leak max all lifetime p50)
+read -r immediate_p50 _ < <(column "$dir/all/run.csv" immediate max all lifetime p50)
+[ "$leak_status" = censored ] || fail "leak's P50 is $leak_status, not censored"
+awk -v a="$immediate_p50" -v b="$leak_p50" 'BEGIN { exit !(a < b) }' ||
+	fail "immediate's P50 $immediate_p50 is not below leak's bound $leak_p50"
+
+# Usage errors name the option and what is right.
+expect 2 "--strategy=nosuch" "list" -- "$bin" run --strategy=nosuch --out="$dir/x"
+expect 2 "--strategy=leak,immediate" "matrix" -- "$bin" run --strategy=leak,immediate --out="$dir/x"
+expect 2 "--keys=0" "1 to" -- "$bin" run --strategy=leak --keys=0 --out="$dir/x"
+expect 2 "--value-bytes=3" -- "$bin" run --strategy=leak --value-bytes=3 --out="$dir/x"
+expect 2 "--stages=1k" -- "$bin" run --strategy=leak --stages=1k --out="$dir/x"
+expect 2 "--mix=50/50/50" -- "$bin" run --strategy=leak --mix=50/50/50 --out="$dir/x"
+expect 2 "--evict needs --trace" -- "$bin" run --strategy=leak --evict=lru:10 --out="$dir/x"
+expect 2 "nowhere.csv" -- "$bin" run --strategy=leak --trace="$dir/nowhere.csv" --out="$dir/x"
+expect 2 "--pin" "99999" -- "$bin" run --strategy=leak --pin=9999,99999 --out="$dir/x"
+printf 'op,key,size,timestamp_ns\nI,zz\n' >"$dir/bad.csv"
+expect 2 "bad.csv:2" -- "$bin" run --strategy=leak --trace="$dir/bad.csv" --out="$dir/x"
+
+# A directory that cannot be made, a file that cannot be written, a full disk.
+: >"$dir/file"
+expect 2 "$dir/file/sub" -- "$bin" run --strategy=leak "${quick[@]}" --out="$dir/file/sub"
+mkdir "$dir/full"
+ln -s /dev/full "$dir/full/run.csv"
+expect 5 "run.csv" "No space left" -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms \
+	--out="$dir/full"
+
+# Ctrl-C in mid-stage: the row is finished, earlier ones are kept, exit code 130.
+"$bin" run --strategy=leak "${quick[@]}" --stages=1k:300ms,1k:600s --out="$dir/int" \
+	>"$dir/stdout" 2>"$dir/stderr" &
+pid=$!
+for _ in $(seq 600); do
+	grep -q 'stage 2/2' "$dir/stderr" && break
+	sleep 0.1
+done
+sleep 0.5
+kill -INT "$pid"
+wait "$pid"
+code=$?
+[ "$code" -eq 130 ] || fail "Ctrl-C: exit code $code instead of 130"
+read -r value _ reason < <(column "$dir/int/run.csv" leak "1k#2" all throughput rate)
+[ "${reason:-}" = interrupted ] || fail "Ctrl-C: the stage has no interrupted row (${value:-none})"
+read -r value _ < <(column "$dir/int/run.csv" leak 1k all throughput rate)
+[ -n "${value:-}" ] || fail "Ctrl-C: the first stage's row is lost"
+[ -s "$dir/int/env.json" ] || fail "Ctrl-C: no env.json"
+
+# Repetitions are fresh processes: rep 1 and 2, two run ids.
+expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms --reps=2 --out="$dir/reps"
+python3 - "$dir/reps/run.csv" <<'PY' || fail "repetitions"
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1], newline='')))
+assert {r['rep'] for r in rows} == {'1', '2'}
+assert len({r['run_id'] for r in rows}) == 2
+assert len({r['cell_id'] for r in rows}) == 1
+PY
+
+# More threads than cores, threads that come and go, a stalled reader, a reader beside.
+expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --threads=5 --readers=1 \
+	--stages=2k:300ms:churn=6,max:300ms:stall=10ms --out="$dir/faults"
+read -r value _ < <(column "$dir/faults/run.csv" leak "2k:churn=6" all churned count)
+[ "${value:-0}" = 6 ] || fail "churn: ${value:-no} threads left instead of 6"
+
+[ "$n_failed" -eq 0 ] || exit 1
+echo "run.sh: all good"
