@@ -96,7 +96,7 @@ static void hmap_retire_contents(struct hmap *m, struct reclaim_thread *t, const
 
 void hmap_destroy(struct hmap *m, struct reclaim_thread *t)
 {
-	struct table *table = load_acquire(&m->table);
+	struct table *table = hmap_table(m);
 
 	hmap_stripe_unlock(t);
 	reclaim_root_remove(m->r, &m->root);
@@ -241,11 +241,11 @@ static inline bool hmap_search_and_lock(struct hmap *m, struct bucket *head, uin
 		p->seen = load_acquire(&head->link); /* pairs with hmap_unlock() */
 		hmap_search(m, head, key, top, p);
 		if (only_if_found && !p->found)
-			return load_acquire(&m->table) == table && !hmap_is_evacuated(head);
+			return hmap_table(m) == table && !hmap_is_evacuated(head);
 		if ((p->seen & LINK_LOCK) || !hmap_lock_seen(m, head, p->seen))
 			return false;
 	}
-	if (likely(load_acquire(&m->table) == table && !hmap_is_evacuated(head)))
+	if (likely(hmap_table(m) == table && !hmap_is_evacuated(head)))
 		return true;
 	hmap_unlock(head);
 	return false;
@@ -255,10 +255,10 @@ static inline bool hmap_search_and_lock(struct hmap *m, struct bucket *head, uin
 static inline struct table *hmap_enter_table(struct hmap *m, struct reclaim_thread *t, uint64_t key)
 {
 	if (likely(!(m->flags & (READER_LOCKS | NEEDS_PROTECT))))
-		return load_acquire(&m->table); /* pairs with hmap_publish_table() */
+		return hmap_table(m);
 	if (m->flags & READER_LOCKS) {
 		hmap_stripe_lock(m, t, key);
-		return load_acquire(&m->table);
+		return hmap_table(m);
 	}
 	return hmap_protect_table(m, t);
 }
@@ -280,10 +280,10 @@ static inline struct table *hmap_enter_write(struct hmap *m, struct reclaim_thre
 		hmap_grow_work(m, t, table, *hash);
 		if ((m->flags & READER_LOCKS) && !t->map_lock)
 			continue; /* a growth ended and took all stripes */
-		if (load_acquire(&m->table) == table)
+		if (hmap_table(m) == table)
 			return table;
 		/* Changed: take the new one, but one write helps a growth only once. */
-		table = m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : load_acquire(&m->table);
+		table = m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : hmap_table(m);
 		*hash = hmap_hash_of(m, key, table->seed);
 		return table;
 	}
@@ -546,7 +546,7 @@ static void hmap_zero_bucket(struct bucket *b)
 /* Go's mapclear: the array is kept and zeroed, an unfinished growth is dropped. */
 void hmap_clear(struct hmap *m, struct reclaim_thread *t)
 {
-	struct table *table = load_acquire(&m->table);
+	struct table *table = hmap_table(m);
 	struct bucket *old;
 	struct table *next;
 

@@ -60,7 +60,7 @@ static inline bool hmap_get_from(struct hmap *m, struct table *table, struct buc
 		 * was the current array: a growth has begun and got here, and its descriptor is visible, since
 		 * the mark was (release in hmap_publish_marks(), after the evacuator saw the descriptor). */
 		if (head == &table->buckets[hash & table->mask]) {
-			table = load_acquire(&m->table);
+			table = hmap_table(m);
 			hash = hmap_hash_of(m, key, table->seed);
 			head = hmap_head(table, hash);
 		} else {
@@ -74,7 +74,7 @@ static inline bool hmap_get_from(struct hmap *m, struct table *table, struct buc
 struct table *hmap_protect_table(struct hmap *m, struct reclaim_thread *t)
 {
 	for (;;) {
-		struct table *table = load_acquire(&m->table); /* pairs with hmap_publish_table() */
+		struct table *table = hmap_table(m);
 
 		if (!table)
 			return NULL;
@@ -104,6 +104,8 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 						const struct bucket *head, uint64_t key, uint8_t top,
 						uint64_t *value)
 {
+	/* acquire, here and below: as in hmap_search_chain(), they pair with hmap_unlock() and hmap_put_cell();
+	 * a second look is seq_cst, after protect()'s store. */
 	const uint64_t seen = load_acquire(&head->link);
 	unsigned slot = SLOT_BUCKET_A;
 
@@ -187,7 +189,7 @@ bool hmap_get(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *
 		return hmap_get_protected(m, t, key, value);
 	if (unlikely(m->flags & READER_LOCKS))
 		hmap_stripe_lock(m, t, key);
-	table = load_acquire(&m->table); /* pairs with hmap_publish_table() */
+	table = hmap_table(m);
 	if (unlikely(!table))
 		return false;
 	hash = hmap_hash_of(m, key, table->seed);
@@ -215,7 +217,7 @@ unsigned hmap_get_batch(struct hmap *m, struct reclaim_thread *t, const uint64_t
 		}
 		return n_found;
 	}
-	table = load_acquire(&m->table);
+	table = hmap_table(m);
 	if (!table) {
 		memset(found, 0, n * sizeof(*found));
 		return 0;
@@ -266,12 +268,12 @@ static struct table *hmap_range_begin(struct hmap *m, struct reclaim_thread *t)
 	struct table *table;
 
 	hmap_grow_lock(m, t);
-	table = load_acquire(&m->table);
+	table = hmap_table(m);
 	if (table)
 		store_relaxed(&m->iterator_flags, load_relaxed(&m->iterator_flags) | ITERATOR |
 							  (table->old ? OLD_ITERATOR : 0));
 	hmap_grow_unlock(m);
-	return m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : load_acquire(&m->table);
+	return m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : hmap_table(m);
 }
 
 enum range_step { RANGE_NEXT, RANGE_STOP, RANGE_RESTART };
@@ -284,12 +286,12 @@ static enum range_step hmap_range_bucket(struct hmap *m, struct reclaim_thread *
 
 	if (m->flags & READER_LOCKS) {
 		hmap_stripe_lock_index(m, t, index);
-		if (load_acquire(&m->table) != table)
+		if (hmap_table(m) != table)
 			return RANGE_RESTART; /* it may be freed already: do not look */
 	}
 	head = hmap_head(table, index);
 	hmap_lock(m, head);
-	if (load_acquire(&m->table) == table && head == hmap_head(table, index))
+	if (hmap_table(m) == table && head == hmap_head(table, index))
 		step = hmap_range_chain(m, table, head, index, fn, ctx) ? RANGE_NEXT : RANGE_STOP;
 	hmap_unlock(head);
 	return step;

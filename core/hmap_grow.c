@@ -141,7 +141,7 @@ void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *
 	hmap_barrier(m, t, current, next);
 	store_relaxed(&m->stripe_mask, (n_stripes < HMAP_N_STRIPES ? n_stripes : HMAP_N_STRIPES) - 1);
 	store_relaxed(&m->stripe_seed, next->seed);
-	/* release: pairs with every load_acquire(&m->table); seq_cst, so that a scan of protected pointers
+	/* release: pairs with every hmap_table(m); seq_cst, so that a scan of protected pointers
 	 * that follows the retire cannot pass it. */
 	xchg_seq_cst(&m->table, next);
 	if (current)
@@ -208,7 +208,7 @@ bool hmap_grow_begin(struct hmap *m, struct reclaim_thread *t, struct table *tab
 
 	hmap_grow_lock(m, t);
 	/* acquire: pairs with hmap_publish_table() of whoever came first. */
-	if (load_acquire(&m->table) == table) {
+	if (hmap_table(m) == table) {
 		const int64_t count = hmap_count_seen(m, local) + 1;
 
 		if (!table)
@@ -272,7 +272,7 @@ static void hmap_advance(struct hmap *m, struct reclaim_thread *t, struct table 
 
 	if (load_relaxed(&m->nevacuate) != index || !hmap_grow_trylock(m))
 		return;
-	if (load_acquire(&m->table) == table && load_relaxed(&m->nevacuate) == index) {
+	if (hmap_table(m) == table && load_relaxed(&m->nevacuate) == index) {
 		uint64_t n = index;
 		/* Go: at most 1,024 more, so that one write stays O(1) on average. */
 		const uint64_t stop = n + 1025 < n_old ? n + 1025 : n_old;
@@ -474,7 +474,7 @@ static void hmap_evacuate(struct hmap *m, struct reclaim_thread *t, struct table
 			if ((seen & LINK_LOCK) || !hmap_lock_seen(m, head, seen))
 				return;
 		}
-		if (!hmap_is_evacuated(head) && load_acquire(&m->table) == table &&
+		if (!hmap_is_evacuated(head) && hmap_table(m) == table &&
 		    !hmap_evacuate_locked(m, t, table, index)) {
 			hmap_unlock(head);
 			return;
@@ -489,6 +489,7 @@ static void hmap_grow_help(struct hmap *m, struct reclaim_thread *t, struct tabl
 	_Atomic(uint32_t) *stripe = NULL;
 
 	if (m->flags & READER_LOCKS) {
+		/* acquire: pairs with the release in reclaim_release_map_lock(). */
 		stripe = &m->stripes[index & load_relaxed(&m->stripe_mask)].locked;
 		if (stripe == t->map_lock)
 			stripe = NULL;
@@ -507,7 +508,7 @@ void hmap_grow_work(struct hmap *m, struct reclaim_thread *t, struct table *tabl
 
 	hmap_evacuate(m, t, table, own, true);
 	hmap_advance(m, t, table, own);
-	if (load_acquire(&m->table) != table || ((m->flags & READER_LOCKS) && !t->map_lock))
+	if (hmap_table(m) != table || ((m->flags & READER_LOCKS) && !t->map_lock))
 		return;
 	next = load_relaxed(&m->nevacuate);
 	if (next <= table->old_mask) {

@@ -201,6 +201,7 @@ static inline void hmap_set_next(const struct hmap *m, struct bucket *b, struct 
 }
 static inline struct bucket *hmap_next(const struct hmap *m, const struct bucket *b)
 {
+	/* acquire: pairs with hmap_set_next(); what was put into the next bucket before is seen. */
 	return link_pointer(m->packing, load_acquire(&b->link));
 }
 
@@ -215,6 +216,14 @@ void hmap_all_stripes_lock(struct hmap *m, struct reclaim_thread *t);
 void hmap_all_stripes_unlock(struct hmap *m);
 
 /* ---------------------------------------------------------------- where a key is */
+
+/* The current descriptor; NULL before the first insert.  acquire: pairs with the exchange in
+ * hmap_publish_table() and hmap_grow_end(): what the descriptor names is seen whole. */
+static inline struct table *hmap_table(struct hmap *m)
+{
+	return load_acquire(&m->table);
+}
+
 
 static inline bool hmap_is_evacuated(const struct bucket *b)
 {

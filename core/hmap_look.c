@@ -29,7 +29,7 @@ void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out
 	/* READER_LOCKS: any one stripe keeps the table from being replaced. */
 	if (m->flags & READER_LOCKS)
 		hmap_stripe_lock_index(m, t, 0);
-	table = m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : load_acquire(&m->table);
+	table = m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : hmap_table(m);
 	*out = (struct hmap_state){.count = hmap_count(m)};
 	for (unsigned i = 0; i < reclaim_config(m->r)->max_threads; i++)
 		out->n_revivals += load_relaxed(&m->locals[i].n_revivals);
@@ -40,7 +40,7 @@ void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out
 
 uint64_t hmap_count_overflow(struct hmap *m)
 {
-	const struct table *table = load_acquire(&m->table);
+	const struct table *table = hmap_table(m);
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; table && i <= table->mask; i++)
@@ -84,7 +84,7 @@ static void hmap_digest_array(const struct hmap *m, struct fnv *f, const struct 
 
 uint64_t hmap_layout_digest(struct hmap *m)
 {
-	const struct table *table = load_acquire(&m->table);
+	const struct table *table = hmap_table(m);
 	struct fnv f = {UINT64_C(0xcbf29ce484222325)};
 
 	fnv_byte(&f, table ? (uint8_t)table->b : 0);
@@ -99,7 +99,7 @@ uint64_t hmap_layout_digest(struct hmap *m)
 
 uint64_t hmap_n_old_evacuated(struct hmap *m)
 {
-	const struct table *table = load_acquire(&m->table);
+	const struct table *table = hmap_table(m);
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; table && table->old && i <= table->old_mask; i++)
@@ -111,7 +111,7 @@ uint64_t hmap_n_old_evacuated(struct hmap *m)
 
 static void hmap_trace_cells(const struct bucket *b, const struct hmap_visitor *v)
 {
-	const uint64_t word = load_acquire(&b->tophash);
+	const uint64_t word = load_acquire(&b->tophash); /* pairs with hmap_put_cell() */
 
 	for (unsigned i = 0; i < HMAP_N_CELLS; i++) {
 		/* acquire: pairs with the release of the value's store; what it points to is filled. */
@@ -140,7 +140,7 @@ static void hmap_trace_chain(struct hmap *m, void *array, uint64_t index, const 
 void hmap_trace_array(struct hmap *m, void *array, uint64_t from, uint64_t to, bool is_old,
 		      const struct hmap_visitor *v)
 {
-	const struct table *table = load_acquire(&m->table);
+	const struct table *table = hmap_table(m);
 	const struct array_extra *extra = NULL;
 
 	(void)is_old;
@@ -165,7 +165,7 @@ static void hmap_trace_one(struct hmap *m, struct bucket *array, const struct ar
 
 void hmap_trace(struct hmap *m, struct reclaim_thread *t, const struct hmap_visitor *v)
 {
-	struct table *table = load_acquire(&m->table); /* pairs with hmap_publish_table() */
+	struct table *table = hmap_table(m);
 
 	(void)t;
 	if (!table || (v->table && !v->table(v->ctx, table)))
@@ -245,7 +245,7 @@ static void hmap_validate_chain(struct validation *v, const struct bucket *array
 
 unsigned hmap_validate(struct hmap *m, char *message, size_t message_size)
 {
-	const struct table *table = load_acquire(&m->table);
+	const struct table *table = hmap_table(m);
 	struct validation v = {.m = m, .table = table, .message = message, .message_size = message_size};
 
 	if (message_size)

@@ -93,6 +93,7 @@ static void *exchange_run(void *arg)
 			stamp_write(s, r, bytes, r >> 41 & 7 ? OBJ_VALUE : OBJ_BUCKET);
 		}
 		/* Hands over what was written, takes over what another wrote. */
+		/* pairs with the release of the same exchange by whoever put it there */
 		s = xchg_acq_rel(&x->boxes[(r >> 20) % N_BOXES], s);
 		if (s) {
 			stamp_check(x->h, s);
@@ -232,6 +233,7 @@ static bool span_try_hold(struct heap_span *s)
 {
 	uint32_t expected = FREE_TO_SWEEP;
 
+	/* pairs with the release that gives the span back below */
 	return cas_acq_rel(&s->sweepgen, &expected, HELD);
 }
 
