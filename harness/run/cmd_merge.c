@@ -164,6 +164,68 @@ static int merge_check_complete(struct merge *m)
 
 /* ---------------------------------------------------------------- rows */
 
+struct merge_sources {
+	char **paths;
+	size_t n;
+};
+
+static void merge_sources_fini(struct merge_sources *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->paths[i]);
+	free(s->paths);
+	*s = (struct merge_sources){NULL, 0};
+}
+
+static int merge_add_source(struct merge_sources *s, const char *dir, const char *file)
+{
+	char **paths;
+
+	/* Grow by doubling: the capacity is the next power of two. */
+	if (!(s->n & (s->n - 1))) {
+		paths = realloc(s->paths, (s->n ? 2 * s->n : 1) * sizeof(*paths));
+		if (!paths)
+			return -ENOMEM;
+		s->paths = paths;
+	}
+	if (asprintf(&s->paths[s->n], "%s/%s", dir, file) < 0)
+		return -ENOMEM;
+	s->n++;
+	return 0;
+}
+
+/* The files of that name: of a matrix those of its finished cells (its own run.csv may be older than
+ * they are), of a single run its own.  0 or -ENOMEM. */
+static int merge_find_sources(const struct merge *m, const char *name, struct merge_sources *s)
+{
+	int err = 0;
+
+	*s = (struct merge_sources){NULL, 0};
+	for (size_t i = 0; i < m->args->n_operands && !err; i++) {
+		const char *dir = m->args->operands[i];
+		const json_t *cell;
+		size_t at;
+
+		if (!m->identities[i])
+			err = merge_add_source(s, dir, name);
+		json_array_foreach(json_object_get(m->identities[i], "cells"), at, cell) {
+			const int n_reps = (int)json_integer_value(json_object_get(cell, "reps"));
+
+			for (int rep = 1; rep <= n_reps && !err; rep++) {
+				char file[128];
+				char path[PATH_MAX];
+
+				snprintf(file, sizeof(file), "cells/%.16s-%04d/%s", merge_text(cell, "id"), rep,
+					 name);
+				merge_path(path, dir, file);
+				if (!access(path, F_OK))
+					err = merge_add_source(s, dir, file);
+			}
+		}
+	}
+	return err;
+}
+
 /* One cell and repetition in one file; to find those that stand in two. */
 struct merge_group {
 	uint64_t key;
@@ -209,52 +271,61 @@ static int merge_add_groups(struct merge_group **groups, size_t *n, const struct
 	return 0;
 }
 
-static int merge_check_groups(const struct merge *m, struct merge_group *groups, size_t n)
+static int merge_check_groups(const struct merge_sources *sources, struct merge_group *groups, size_t n)
 {
 	if (n)
 		qsort(groups, n, sizeof(*groups), merge_group_order);
 	for (size_t i = 1; i < n; i++) {
 		if (groups[i - 1].key != groups[i].key || groups[i - 1].file == groups[i].file)
 			continue;
-		cli_error("%s/run.csv:%zu: the same cell and repetition as %s/run.csv:%zu",
-			  m->args->operands[groups[i].file], groups[i].line,
-			  m->args->operands[groups[i - 1].file], groups[i - 1].line);
+		cli_error("%s:%zu: the same cell and repetition as %s:%zu", sources->paths[groups[i].file],
+			  groups[i].line, sources->paths[groups[i - 1].file], groups[i - 1].line);
 		return EXIT_USAGE;
 	}
 	return 0;
 }
 
-/* Every run.csv is whole and of this schema; nothing is in two of them. */
+/* One file: whole and of this schema. */
+static int merge_check_file(const char *path, struct merge_group **groups, size_t *n, size_t file)
+{
+	char message[MESSAGE_BYTES];
+	struct table *t;
+	int code = 0;
+
+	if (table_read(&t, path, message, sizeof(message))) {
+		cli_error("%s", message);
+		return EXIT_USAGE;
+	}
+	for (size_t w = 0; table_warning(t, w); w++) {
+		cli_error("%s", table_warning(t, w));
+		code = EXIT_USAGE; /* a torn line: the part is damaged */
+	}
+	if (!code && merge_add_groups(groups, n, t, file)) {
+		cli_error("out of memory");
+		code = EXIT_USAGE;
+	}
+	table_free(t);
+	return code;
+}
+
+/* Every run.csv is good, and nothing is in two of them. */
 static int merge_check_rows(const struct merge *m)
 {
 	struct merge_group *groups = NULL;
+	struct merge_sources sources;
 	size_t n = 0;
-	int code = 0;
+	int code = merge_find_sources(m, "run.csv", &sources) ? EXIT_USAGE : 0;
 
-	for (size_t i = 0; i < m->args->n_operands && !code; i++) {
-		char path[PATH_MAX];
-		char message[MESSAGE_BYTES];
-		struct table *t;
-
-		merge_path(path, m->args->operands[i], "run.csv");
-		if (table_read(&t, path, message, sizeof(message))) {
-			cli_error("%s", message);
-			code = EXIT_USAGE;
-			break;
-		}
-		for (size_t w = 0; table_warning(t, w); w++) {
-			cli_error("%s", table_warning(t, w));
-			code = EXIT_USAGE; /* a torn line: the shard is not finished */
-		}
-		if (!code && merge_add_groups(&groups, &n, t, i)) {
-			cli_error("out of memory");
-			code = EXIT_USAGE;
-		}
-		table_free(t);
+	for (size_t i = 0; i < sources.n && !code; i++)
+		code = merge_check_file(sources.paths[i], &groups, &n, i);
+	if (!code && !sources.n) {
+		cli_error("no finished cell in the folders given");
+		code = EXIT_USAGE;
 	}
 	if (!code)
-		code = merge_check_groups(m, groups, n);
+		code = merge_check_groups(&sources, groups, n);
 	free(groups);
+	merge_sources_fini(&sources);
 	return code;
 }
 
@@ -262,26 +333,18 @@ static int merge_check_rows(const struct merge *m)
 
 static int merge_write_file(const struct merge *m, const char *name, bool only_first)
 {
-	char **files = calloc(m->args->n_operands + 1, sizeof(*files));
+	struct merge_sources sources;
 	char path[PATH_MAX];
 	char message[MESSAGE_BYTES];
-	int err = files ? 0 : -ENOMEM;
-	size_t n = 0;
+	int err = merge_find_sources(m, name, &sources);
 
-	for (size_t i = 0; files && i < m->args->n_operands; i++) {
-		if (asprintf(&files[n], "%s/%s", m->args->operands[i], name) < 0)
-			err = -ENOMEM;
-		else
-			n++;
-	}
 	merge_path(path, m->out, name);
 	if (!err)
-		err = matrix_concatenate(path, files, only_first ? 1 : n, message, sizeof(message));
+		err = matrix_concatenate(path, sources.paths, only_first && sources.n ? 1 : sources.n,
+					 message, sizeof(message));
 	if (err)
 		cli_error("%s", err == -ENOMEM ? "out of memory" : message);
-	for (size_t i = 0; files && i < n; i++)
-		free(files[i]);
-	free(files);
+	merge_sources_fini(&sources);
 	return err ? EXIT_USAGE : 0;
 }
 

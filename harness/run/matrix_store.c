@@ -16,9 +16,39 @@
 
 #define NAME_BYTES 64
 
+/* A temporary name holds the process's id: what a killed one left running cannot write into ours. */
 static void store_name(char *name, const char *id, unsigned rep, bool is_temporary)
 {
-	snprintf(name, NAME_BYTES, "%s%s-%04u", is_temporary ? ".tmp-" : "", id, rep);
+	if (is_temporary)
+		snprintf(name, NAME_BYTES, ".tmp-%s-%04u-%d", id, rep, (int)getpid());
+	else
+		snprintf(name, NAME_BYTES, "%s-%04u", id, rep);
+}
+
+/* Tried again for a while: a child that dies with its killed parent may still hold a file or the lock. */
+#define RETRIES	      200
+#define RETRY_WAIT_US 10000
+
+static int store_remove(const char *path)
+{
+	int err = matrix_remove_tree(path);
+
+	for (int i = 0; i < RETRIES && (err == -ENOTEMPTY || err == -EEXIST); i++) {
+		usleep(RETRY_WAIT_US);
+		err = matrix_remove_tree(path);
+	}
+	return err;
+}
+
+static int store_lock(int fd)
+{
+	int err = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+
+	for (int i = 0; i < RETRIES && err == -EWOULDBLOCK; i++) {
+		usleep(RETRY_WAIT_US);
+		err = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+	}
+	return err;
 }
 
 static int store_path(const struct matrix_store *store, char *path, const char *name, const char *file)
@@ -64,7 +94,7 @@ static int store_make_folders(struct matrix_store *store, char *error, size_t er
 	store->lock_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (store->lock_fd < 0)
 		return store_fail(error, error_size, -errno, path);
-	if (flock(store->lock_fd, LOCK_EX | LOCK_NB)) {
+	if (store_lock(store->lock_fd)) {
 		snprintf(error, error_size, "%s: another matrix runs in it; choose another --out",
 			 store->dir);
 		return -EWOULDBLOCK;
@@ -217,7 +247,7 @@ static int store_recover(struct matrix_store *store, const json_t *journal)
 		if (!strncmp(e->d_name, ".tmp-", 5)) {
 			err = store_path(store, path, e->d_name, "");
 			if (!err)
-				err = matrix_remove_tree(path);
+				err = store_remove(path);
 		} else if (e->d_name[0] != '.' && !json_object_get(journal, e->d_name) &&
 			   !store_read_result(store, e->d_name, &result)) {
 			err = store_append(store, e->d_name, &result);

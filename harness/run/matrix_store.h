@@ -3,7 +3,7 @@
  *
  *     DIR/matrix.json          what this matrix is: binary, machine, job file, shard, its cells
  *     DIR/cells/ID-REP/        one finished repetition: run.csv, ..., log.txt, result.json
- *     DIR/cells/.tmp-ID-REP/   one that runs; a later start removes it
+ *     DIR/cells/.tmp-ID-REP-PID/  one that runs; a later start removes it
  *     DIR/journal              a JSON line for each that was finished, in order of time
  *     DIR/run.csv, timeline.csv, histograms.csv   all cells together, made anew when a matrix ends
  *     DIR/env.json             of the first cell
