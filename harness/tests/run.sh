@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # run.sh - `reclaimbench run` from outside: results, digests, faults, Ctrl-C.  No assertion on a duration.
-# Usage: run.sh PATH-TO-RECLAIMBENCH
+#
+# BUILD: folder of the build.  Run by scripts/run-tests, from the top of the tree.
 set -u
-bin=${1:-build/reclaimbench}
+bin=${BUILD:-build}/reclaimbench
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 n_failed=0
