@@ -313,6 +313,8 @@ static void rows_strategy(struct rows *rows)
 	rows_count(rows, "collector", "all", "cycles", n_cycles, "cycles");
 	rows_count(rows, "collector", "all", "stalls",
 		   s->stats_end.n_stalls - s->stats_begin.n_stalls, "stalls");
+	if (rows_gc(rows))
+		return;
 	rows_emit(rows, (struct report_row){
 				.role = "collector",
 				.metric = "cycle_interval",

@@ -32,6 +32,11 @@ int rows_stage(struct rows *rows);
 /* The parts: latencies, throughput, memory, self-checks (rows.c); lifetimes (rows_life.c). */
 void rows_lifetimes(struct rows *rows);
 
+/* Cycles of the strategy's log; false when it keeps none, or none ended in the stage.  And the same as lines,
+ * for --gc-log, times counted from the stage's begin. */
+bool rows_gc(struct rows *rows);
+void rows_gc_print(const struct rows *rows, FILE *out);
+
 /* Emit one row; missing fields of `row` get their usual content (object "all", sampled 1 in 1, ok). */
 void rows_emit(struct rows *rows, struct report_row row);
 

@@ -108,6 +108,8 @@ static int run_report_stage(struct run *run, const struct stage_result *s)
 	if (error == 0)
 		error = run_output_histograms(&run->output, s);
 	terminal_stage(&rows, &run->checks);
+	if (run->config->gc_log)
+		rows_gc_print(&rows, stdout);
 	if (error != 0) {
 		cli_error("rows of stage %s: %s", s->spec->name, strerror(-error));
 		return error;

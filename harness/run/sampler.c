@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gc/gc_log.h"
+
 /* A timeline of a million rows is 100 MB; nobody plots more. */
 #define SAMPLER_MAX 1000000u
 
@@ -62,6 +64,16 @@ static uint64_t sampler_n_ops(const struct sampler *s)
 	return n;
 }
 
+/* The collector's goal, decided at its last flip; 0: it has none. */
+static uint64_t sampler_goal_bytes(const struct sampler *s)
+{
+	const struct reclaim_ops *ops = reclaim_ops(s->in->r);
+	const struct gc_log *log = ops->gc_log != NULL ? ops->gc_log(s->in->r) : NULL;
+	struct gc_log_cycle c;
+
+	return log != NULL && gc_log_get(log, gc_log_n_cycles(log), &c) ? c.next_goal_bytes : 0;
+}
+
 static uint64_t max_u64(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
@@ -81,6 +93,7 @@ static void sampler_take(struct sampler *s)
 	sampler_memory(s, &sample);
 	reclaim_ops(s->in->r)->stats(s->in->r, &stats);
 	sample.n_cycles = stats.n_cycles;
+	sample.goal_bytes = sampler_goal_bytes(s);
 	sample.n_ops = sampler_n_ops(s);
 	if (time_ns > last_ns)
 		sample.ops_per_s = (double)(sample.n_ops - (last != NULL ? last->n_ops : 0)) * 1e9 /

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "gc/gc_log.h"
+
 /* From the stamps' begin to the first operation: enough for all workers to wake up. */
 #define STAGE_LEAD_NS 2000000u
 
@@ -25,6 +27,13 @@ static void stage_stats(struct run_instance *in, struct reclaim_stats *out)
 	reclaim_ops(in->r)->stats(in->r, out);
 }
 
+static uint64_t stage_log_cycles(const struct run_instance *in)
+{
+	const struct reclaim_ops *ops = reclaim_ops(in->r);
+
+	return ops->gc_log != NULL ? gc_log_n_cycles(ops->gc_log(in->r)) : 0;
+}
+
 /* All are offline.  Hold background work still, and begin to count. */
 static uint64_t stage_begin(struct stage_result *s, struct run_instance *in)
 {
@@ -33,6 +42,7 @@ static uint64_t stage_begin(struct stage_result *s, struct run_instance *in)
 	reclaim_quiet_begin(in->r);
 	hmap_state(in->map, in->t, &s->map_begin);
 	stage_stats(in, &s->stats_begin);
+	s->n_cycles_begin = stage_log_cycles(in);
 	now = clock_ticks(in->clock);
 	reclaim_stage_begin(in->r, now);
 	reclaim_totals(in->r, &s->begin);
@@ -50,8 +60,10 @@ static int stage_end(struct stage_result *s, struct run_instance *in, uint64_t b
 
 	reclaim_totals(in->r, &s->end);
 	stage_stats(in, &s->stats_end);
+	s->n_cycles_end = stage_log_cycles(in);
 	hmap_state(in->map, in->t, &s->map_end);
 	heap_stats(reclaim_heap(in->r), &s->heap);
+	s->begin_ticks = begin_ticks;
 	s->window_ticks = now - begin_ticks;
 	if (in->tracking) {
 		reclaim_stage_end(in->r, now, &s->life);
