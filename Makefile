@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# `make help` lists the targets.  Variables: CC, CXX, OPT, SAN=address|thread|undefined|audit|coverage,
+# `make help` lists the targets.  Variables: CC, CXX, OPT, SAN=address|thread|undefined|audit|controls|coverage,
 # V=1, PREFIX, DESTDIR.  Each SAN and CC has its own folder under build/.
 
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -11,8 +11,8 @@ V       ?=
 .DEFAULT_GOAL := all
 Q       := $(if $(V),,@)
 
-ifneq ($(filter-out address thread undefined audit coverage,$(SAN)),)
-$(error SAN=$(SAN) is not known; use address, thread, undefined, audit or coverage)
+ifneq ($(filter-out address thread undefined audit controls coverage,$(SAN)),)
+$(error SAN=$(SAN) is not known; use address, thread, undefined, audit, controls or coverage)
 endif
 VARIANT := $(if $(SAN),$(SAN),release)$(if $(filter gcc,$(CC)),,-$(notdir $(CC)))
 B       := build$(if $(filter release,$(VARIANT)),,/$(VARIANT))
@@ -22,6 +22,8 @@ SANFLAGS_thread    := -fsanitize=thread -DRECLAIMBENCH_SANITIZED=1
 SANFLAGS_undefined := -fsanitize=undefined -fno-sanitize-recover=all -DRECLAIMBENCH_SANITIZED=1
 SANFLAGS_coverage  := --coverage -DRECLAIMBENCH_SANITIZED=1
 SANFLAGS_audit     := -DRECLAIMBENCH_AUDIT=1
+# Faults on purpose, and what makes them likely: strategies/tests/controls/.
+SANFLAGS_controls  := -DRECLAIMBENCH_AUDIT=1 -DRECLAIMBENCH_CONTROLS=1 -DRECLAIMBENCH_PERTURB=1
 SANFLAGS := $(SANFLAGS_$(SAN))
 
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla

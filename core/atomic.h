@@ -15,39 +15,47 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
-#define load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
-#define load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
-#define store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
-#define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
-#define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
-#define xchg_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
-#define xchg_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
-#define add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
-#define add_acq_rel(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
-#define add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
-#define sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
-#define sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
-#define or_relaxed(p, v) atomic_fetch_or_explicit((p), (v), memory_order_relaxed)
-#define or_acq_rel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
-#define and_relaxed(p, v) atomic_fetch_and_explicit((p), (v), memory_order_relaxed)
-#define and_acq_rel(p, v) atomic_fetch_and_explicit((p), (v), memory_order_acq_rel)
-#define and_seq_cst(p, v) atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
+/* Test builds may pause at each access (perturb.h); nothing otherwise. */
+#ifdef RECLAIMBENCH_PERTURB
+#include "perturb.h"
+#define PERTURB perturb_point(),
+#else
+#define PERTURB
+#endif
+
+#define load_relaxed(p) (PERTURB atomic_load_explicit((p), memory_order_relaxed))
+#define load_acquire(p) (PERTURB atomic_load_explicit((p), memory_order_acquire))
+#define load_seq_cst(p) (PERTURB atomic_load_explicit((p), memory_order_seq_cst))
+#define store_relaxed(p, v) (PERTURB atomic_store_explicit((p), (v), memory_order_relaxed))
+#define store_release(p, v) (PERTURB atomic_store_explicit((p), (v), memory_order_release))
+#define store_seq_cst(p, v) (PERTURB atomic_store_explicit((p), (v), memory_order_seq_cst))
+#define xchg_acq_rel(p, v) (PERTURB atomic_exchange_explicit((p), (v), memory_order_acq_rel))
+#define xchg_seq_cst(p, v) (PERTURB atomic_exchange_explicit((p), (v), memory_order_seq_cst))
+#define add_relaxed(p, v) (PERTURB atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
+#define add_acq_rel(p, v) (PERTURB atomic_fetch_add_explicit((p), (v), memory_order_acq_rel))
+#define add_seq_cst(p, v) (PERTURB atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
+#define sub_relaxed(p, v) (PERTURB atomic_fetch_sub_explicit((p), (v), memory_order_relaxed))
+#define sub_acq_rel(p, v) (PERTURB atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel))
+#define or_relaxed(p, v) (PERTURB atomic_fetch_or_explicit((p), (v), memory_order_relaxed))
+#define or_acq_rel(p, v) (PERTURB atomic_fetch_or_explicit((p), (v), memory_order_acq_rel))
+#define and_relaxed(p, v) (PERTURB atomic_fetch_and_explicit((p), (v), memory_order_relaxed))
+#define and_acq_rel(p, v) (PERTURB atomic_fetch_and_explicit((p), (v), memory_order_acq_rel))
+#define and_seq_cst(p, v) (PERTURB atomic_fetch_and_explicit((p), (v), memory_order_seq_cst))
 
 /* Compare and swap; `expected` is a pointer that receives the value found.  Strong.  On failure the
  * order is acquire (the found value may be followed). */
 #define cas_acquire(p, expected, desired)                                                          \
-	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire,  \
-						memory_order_acquire)
+	(PERTURB atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire, \
+							memory_order_acquire))
 #define cas_release(p, expected, desired)                                                          \
-	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_release,  \
-						memory_order_relaxed)
+	(PERTURB atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_release, \
+							memory_order_relaxed))
 #define cas_acq_rel(p, expected, desired)                                                          \
-	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel,  \
-						memory_order_acquire)
+	(PERTURB atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, \
+							memory_order_acquire))
 #define cas_seq_cst(p, expected, desired)                                                          \
-	atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst,  \
-						memory_order_seq_cst)
+	(PERTURB atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, \
+							memory_order_seq_cst))
 
 #if defined(__SANITIZE_THREAD__)
 /* gcc warns that ThreadSanitizer does not follow the fence; __sync_synchronize() is the same instruction. */

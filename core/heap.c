@@ -38,15 +38,19 @@ void heap_poison_fill(void *obj, size_t bytes)
 	memset(obj, HEAP_POISON, bytes);
 }
 
-void heap_poison_check(const void *obj, size_t bytes, unsigned class)
+void heap_poison_check(const struct heap *h, const void *obj, size_t bytes, unsigned class)
 {
 	const unsigned char *p = obj;
 	size_t i;
 
-	for (i = 0; i < bytes; i++)
-		if (p[i] != HEAP_POISON)
-			heap_die("written after free: %p, a %s, byte %zu is %#x", obj,
-				 obj_class_names[class], i, p[i]);
+	for (i = 0; i < bytes; i++) {
+		if (p[i] == HEAP_POISON)
+			continue;
+		if (h->config.audit)
+			h->config.audit->written(h->config.audit->ctx, obj, i);
+		heap_die("written after free: %p, a %s, byte %zu is %#x", obj,
+			 obj_class_names[class], i, p[i]);
+	}
 }
 
 static int config_check(const struct heap_config *config)
@@ -54,6 +58,9 @@ static int config_check(const struct heap_config *config)
 	if (config->kind != HEAP_SPAN && config->kind != HEAP_MALLOC)
 		return -EINVAL;
 	if (config->node_bytes > MAX_NODE_BYTES)
+		return -EINVAL;
+	if (config->n_quarantine > HEAP_QUARANTINE ||
+	    ((config->n_quarantine || config->audit) && !config->poison))
 		return -EINVAL;
 	if (config->arena_bytes > MAX_ARENA_BYTES ||
 	    (config->arena_bytes && config->arena_bytes < 2 * HEAP_PAGE_BYTES))
@@ -141,10 +148,17 @@ struct heap_cache *heap_cache_create(struct heap *h)
 	return c;
 }
 
+void heap_cache_set_thread(struct heap_cache *c, uint32_t thread)
+{
+	c->thread = thread;
+}
+
 void heap_cache_destroy(struct heap_cache *c)
 {
 	struct heap *h = c->heap;
 
+	if (h->config.kind == HEAP_SPAN)
+		span_heap_end_quarantine(c);
 	heap_cache_flush(c);
 	pthread_mutex_lock(&h->lock);
 	/* relaxed: the owner, or after it is gone */
@@ -229,6 +243,10 @@ struct heap_stamps *heap_stamps(const struct heap *h, const void *obj)
 
 bool heap_is_object(const struct heap *h, const void *obj)
 {
+	const struct heap_audit *audit = h->config.audit;
+
+	if (audit && audit->is_freed(audit->ctx, obj))
+		return false;
 	if (h->look.kind == HEAP_SPAN)
 		return span_heap_is_object(h, obj);
 	return malloc_heap_is_object((struct heap *)(uintptr_t)h, obj); /* takes locks */

@@ -38,6 +38,18 @@ extern const char *const obj_class_names[OBJ_N_CLASSES]; /* "value", "bucket", .
 
 enum heap_kind { HEAP_SPAN, HEAP_MALLOC };
 
+/* Told of every free, and asked.  With config.poison only; must not call the heap. */
+struct heap_audit {
+	/* An object is about to be freed and poisoned.  `thread`: see heap_cache_set_thread().  False: it is
+	 * left alone (ignored for the objects of heap_span_free_bits()). */
+	bool (*freeing)(void *ctx, uint32_t thread, void *obj, enum obj_class class);
+	/* A freed object was written to; when this returns the heap aborts. */
+	void (*written)(void *ctx, const void *obj, size_t offset);
+	/* It is in quarantine: freed for everybody, and not free yet. */
+	bool (*is_freed)(void *ctx, const void *obj);
+	void *ctx;
+};
+
 struct heap_config {
 	enum heap_kind kind;
 	size_t node_bytes;	/* the strategy's node per object; 0: none.  At most 64 */
@@ -46,9 +58,13 @@ struct heap_config {
 	size_t limit_bytes;	/* refuse to hold more than this from the OS (os_bytes); 0: no limit */
 	bool huge_pages;	/* madvise(MADV_HUGEPAGE) on the arena and large spans */
 	bool poison;		/* fill freed objects with HEAP_POISON and check it at reuse (audit) */
+	const struct heap_audit *audit; /* or NULL; needs poison; must outlive the heap */
+	uint32_t n_quarantine;	/* small objects of the span heap each cache holds back when they are freed one by
+				   one, at most HEAP_QUARANTINE; needs poison.  The malloc heap always does */
 	uint64_t fail_at;	/* fail the k-th allocation from the OS or of an object; 0: never */
 };
 #define HEAP_POISON 0xdb
+#define HEAP_QUARANTINE 256 /* freed objects a cache holds back, at most */
 
 /* An object's times, in clock ticks; 0 = not yet.  Written by the thread that causes the event, while
  * it alone may (see hmap.h, reclaim.h); read by whoever frees, and at stage ends when all is quiet. */
@@ -69,6 +85,8 @@ enum heap_kind heap_kind(const struct heap *h);
 
 /* A cache for the calling thread; NULL on -ENOMEM. */
 struct heap_cache *heap_cache_create(struct heap *h);
+/* Whose it is, for the audit's messages. */
+void heap_cache_set_thread(struct heap_cache *c, uint32_t thread);
 /* Return the cached spans to the heap.  Owner, or anybody once the owner is gone. */
 void heap_cache_destroy(struct heap_cache *c);
 

@@ -26,7 +26,6 @@
 #define HEAP_BUCKET_BYTES 144 /* of a bucket in an array (hmap.h) */
 #define HEAP_N_SHARDS 16
 #define MALLOC_PREFIX_BYTES 64 /* struct malloc_prefix */
-#define HEAP_QUARANTINE 256 /* freed objects the malloc heap holds back per cache when poisoning */
 
 extern const uint16_t heap_class_bytes[HEAP_N_SIZE_CLASSES];
 extern const uint8_t heap_class_pages[HEAP_N_SIZE_CLASSES];
@@ -129,8 +128,9 @@ struct heap_cache {
 	 * heap_stats(). */
 	_Atomic(int64_t) malloc_bytes, malloc_objects;
 	struct heap_shard *shard;
-	struct malloc_prefix *quarantine[HEAP_QUARANTINE];
+	void *quarantine[HEAP_QUARANTINE]; /* span heap: objects; malloc heap: struct malloc_prefix */
 	uint32_t quarantine_next;
+	uint32_t thread; /* for messages */
 } __attribute__((aligned(PADDING_BYTES)));
 
 /* Print "heap: ..." to stderr and abort. */
@@ -143,7 +143,14 @@ static inline bool heap_should_fail(struct heap *h)
 }
 void heap_poison_fill(void *obj, size_t bytes);
 /* Abort unless all bytes are HEAP_POISON. */
-void heap_poison_check(const void *obj, size_t bytes, unsigned class);
+void heap_poison_check(const struct heap *h, const void *obj, size_t bytes, unsigned class);
+/* The audit's answer; true without one. */
+static inline bool heap_may_free(struct heap_cache *c, void *obj, unsigned class)
+{
+	const struct heap_audit *audit = c->heap->config.audit;
+
+	return !audit || audit->freeing(audit->ctx, c->thread, obj, (enum obj_class)class);
+}
 
 void heap_size_tables(struct heap *h);
 /* Has a span of its own. */
@@ -174,6 +181,7 @@ struct heap_span *heap_span_struct_take(struct heap *h);
 /* heap_spans.c */
 void *span_heap_alloc(struct heap_cache *c, enum obj_class class, size_t bytes, bool zero);
 void span_heap_free(struct heap_cache *c, void *obj);
+void span_heap_end_quarantine(struct heap_cache *c);
 bool span_heap_is_object(const struct heap *h, const void *obj);
 void span_heap_visit(struct heap *h, heap_visit_fn *fn, void *ctx);
 

@@ -129,9 +129,9 @@ void *malloc_heap_alloc(struct heap_cache *c, enum obj_class class, size_t bytes
 	return prefix_object(p);
 }
 
-static void block_free(struct malloc_prefix *p)
+static void block_free(const struct heap *h, struct malloc_prefix *p)
 {
-	heap_poison_check(prefix_object(p), p->bytes, p->class);
+	heap_poison_check(h, prefix_object(p), p->bytes, p->class);
 	free(p->block);
 }
 
@@ -142,6 +142,8 @@ void malloc_heap_free(struct heap_cache *c, void *obj)
 	size_t offset, whole = block_bytes(h, p->class, p->bytes, &offset);
 	uint32_t allocated = MAGIC_ALLOCATED;
 
+	if (unlikely(h->config.poison) && !heap_may_free(c, obj, p->class))
+		return;
 	/* One of two frees at once gets it; acquire, release: with each other. */
 	if (unlikely(!cas_acq_rel(&p->magic, &allocated, MAGIC_FREED)))
 		heap_die("double free: %p, a %s of %zu bytes", obj, obj_class_names[p->class],
@@ -159,7 +161,7 @@ void malloc_heap_free(struct heap_cache *c, void *obj)
 	c->quarantine[c->quarantine_next] = p;
 	c->quarantine_next = (c->quarantine_next + 1) % HEAP_QUARANTINE;
 	if (old)
-		block_free(old);
+		block_free(h, old);
 }
 
 void malloc_heap_flush(struct heap_cache *c)
@@ -168,7 +170,7 @@ void malloc_heap_flush(struct heap_cache *c)
 
 	for (i = 0; i < HEAP_QUARANTINE; i++) {
 		if (c->quarantine[i])
-			block_free(c->quarantine[i]);
+			block_free(c->heap, c->quarantine[i]);
 		c->quarantine[i] = NULL;
 	}
 }

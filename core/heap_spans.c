@@ -325,7 +325,7 @@ static void span_release(struct heap *h, struct heap_span *s)
 	if (h->hooks.span_released)
 		h->hooks.span_released(h->hooks.ctx, s);
 	if (h->config.poison)
-		heap_poison_check(s->base, (size_t)s->n_pages * HEAP_PAGE_BYTES, s->class);
+		heap_poison_check(h, s->base, (size_t)s->n_pages * HEAP_PAGE_BYTES, s->class);
 	span_enter(h, s, true);
 	pthread_mutex_lock(&h->lock);
 	h->bitmap_bytes -= span_mark_bytes(s);
@@ -486,7 +486,7 @@ void *span_heap_alloc(struct heap_cache *c, enum obj_class class, size_t bytes, 
 	obj = heap_span_object(s, load_relaxed(&s->cache_index) * 64 +
 					  (uint32_t)__builtin_ctzll(word));
 	if (unlikely(h->config.poison))
-		heap_poison_check(obj, s->elem_bytes, class);
+		heap_poison_check(h, obj, s->elem_bytes, class);
 	if (zero && s->needs_zero)
 		memset(obj, 0, bytes);
 	return obj;
@@ -606,13 +606,61 @@ static bool span_is_claimed(const struct heap_span *s, uint32_t i)
 	return w == i / 64 && (word >> i % 64 & 1);
 }
 
+static void __attribute__((noreturn, cold)) die_double_free(const void *obj,
+							    const struct heap_span *s)
+{
+	heap_die("double free: %p, a %s of %zu bytes", obj, obj_class_names[s->class],
+		 s->object_bytes);
+}
+
+/* The first part of a free in a heap that poisons.  Returns what is to be made free now: the object, or the one
+ * that has waited longest in quarantine, or NULL. */
+static void *__attribute__((noinline)) span_free_checked(struct heap_cache *c, struct heap_span *s,
+							 void *obj)
+{
+	const uint32_t n = c->heap->config.n_quarantine;
+	void *old;
+
+	if (c->heap->config.poison && span_is_claimed(s, heap_span_index(s, obj)))
+		die_double_free(obj, s);
+	if (!heap_may_free(c, obj, s->class))
+		return NULL;
+	if (!n || s->is_large)
+		return obj;
+	heap_poison_fill(obj, s->elem_bytes);
+	old = c->quarantine[c->quarantine_next];
+	c->quarantine[c->quarantine_next] = obj;
+	c->quarantine_next = (c->quarantine_next + 1) % n;
+	if (old) {
+		s = heap_span_of(c->heap, old);
+		heap_poison_check(c->heap, old, s->elem_bytes, s->class);
+	}
+	return old;
+}
+
+/* Object i of a span becomes reusable. */
+static inline void span_make_free(struct heap *h, struct heap_span *s, uint32_t i)
+{
+	struct heap_list *l = &h->lists[list_id_of(s->class, s->size_class)];
+	const uint64_t bit = 1ull << i % 64, pad = span_pad(s, i / 64);
+	const bool is_large = s->is_large;
+	uint64_t word;
+
+	/* relaxed: the bit was set before the caller learnt of the object */
+	if (unlikely(!(load_relaxed(&s->alloc_bits[i / 64]) & bit)))
+		die_double_free(heap_span_object(s, i), s);
+	span_wipe(h, s, i);
+	word = span_clear(s, i / 64, bit);
+	if (unlikely(is_large))
+		span_release_large(h, s);
+	else
+		span_after_free(h, l, s, word == pad);
+}
+
 void span_heap_free(struct heap_cache *c, void *obj)
 {
 	struct heap *h = c->heap;
 	struct heap_span *s = heap_span_of(h, obj);
-	struct heap_list *l;
-	bool is_large;
-	uint64_t word, bit, pad;
 	uint32_t i;
 
 	if (unlikely(!s))
@@ -620,21 +668,30 @@ void span_heap_free(struct heap_cache *c, void *obj)
 	i = heap_span_index(s, obj);
 	if (unlikely(i >= s->n_elems || heap_span_object(s, i) != obj))
 		die_not_object(obj, s);
-	bit = 1ull << i % 64;
-	/* relaxed: the bit was set before the caller learnt of the object */
-	if (unlikely(!(load_relaxed(&s->alloc_bits[i / 64]) & bit) ||
-		     (h->config.poison && span_is_claimed(s, i))))
-		heap_die("double free: %p, a %s of %zu bytes", obj, obj_class_names[s->class],
-			 s->object_bytes);
-	span_wipe(h, s, i);
-	l = &h->lists[list_id_of(s->class, s->size_class)];
-	pad = span_pad(s, i / 64);
-	is_large = s->is_large;
-	word = span_clear(s, i / 64, bit);
-	if (unlikely(is_large))
-		span_release_large(h, s);
-	else
-		span_after_free(h, l, s, word == pad);
+	if (unlikely(h->is_checked)) {
+		obj = span_free_checked(c, s, obj);
+		if (!obj)
+			return;
+		s = heap_span_of(h, obj);
+		i = heap_span_index(s, obj);
+	}
+	span_make_free(h, s, i);
+}
+
+/* The owner leaves: what it has held back becomes reusable. */
+void span_heap_end_quarantine(struct heap_cache *c)
+{
+	uint32_t k;
+
+	for (k = 0; k < HEAP_QUARANTINE; k++) {
+		struct heap_span *s = c->quarantine[k] ? heap_span_of(c->heap, c->quarantine[k]) : NULL;
+
+		if (!s)
+			continue;
+		heap_poison_check(c->heap, c->quarantine[k], s->elem_bytes, s->class);
+		span_make_free(c->heap, s, heap_span_index(s, c->quarantine[k]));
+		c->quarantine[k] = NULL;
+	}
 }
 
 bool heap_span_free_bits(struct heap_cache *c, struct heap_span *s, const uint64_t *dead)
@@ -655,8 +712,13 @@ bool heap_span_free_bits(struct heap_cache *c, struct heap_span *s, const uint64
 	for (w = 0; w < last; w++) {
 		uint64_t pad = span_pad(s, w);
 
-		for (bits = wipes ? dead[w] : 0; bits; bits &= bits - 1)
-			span_wipe(h, s, w * 64 + (uint32_t)__builtin_ctzll(bits));
+		for (bits = wipes ? dead[w] : 0; bits; bits &= bits - 1) {
+			const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			if (unlikely(h->config.poison))
+				heap_may_free(c, heap_span_object(s, i), s->class);
+			span_wipe(h, s, i);
+		}
 		if (dead[w] && span_clear(s, w, dead[w]) == pad)
 			is_empty_word = true;
 	}
@@ -698,6 +760,7 @@ struct heap_span *heap_span_at(const struct heap *h, uint32_t i)
 
 void span_heap_visit(struct heap *h, heap_visit_fn *fn, void *ctx)
 {
+	const struct heap_audit *audit = h->config.audit;
 	uint32_t n = heap_n_spans(h), k, w, i;
 	struct heap_span *s;
 	uint64_t bits;
@@ -715,6 +778,8 @@ void span_heap_visit(struct heap *h, heap_visit_fn *fn, void *ctx)
 				bits &= ~load_relaxed(&s->cache_word);
 			for (; bits; bits &= bits - 1) {
 				i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+				if (audit && audit->is_freed(audit->ctx, heap_span_object(s, i)))
+					continue; /* in quarantine */
 				fn(ctx, heap_span_object(s, i), s->class, s->object_bytes,
 				   s->stamps ? &s->stamps[i] : NULL);
 			}

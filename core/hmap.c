@@ -196,6 +196,7 @@ static inline void hmap_search(const struct hmap *m, struct bucket *head, uint64
 	p->found = false;
 	p->bucket = NULL;
 	for (struct bucket *b = head;;) {
+		(void)AUDIT_SEE(m->r, b);
 		/* acquire: pairs with hmap_put_cell()'s tophash store. */
 		const uint64_t word = load_acquire(&b->tophash);
 		struct bucket *next;
@@ -385,7 +386,7 @@ enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t 
 				break;
 			continue;
 		}
-		if (!hmap_search_and_lock(m, hmap_head(table, hash), key, tophash_of(hash), table, false, &p))
+		if (!hmap_search_and_lock(m, hmap_head(m, table, hash), key, tophash_of(hash), table, false, &p))
 			continue;
 		if (p.found) {
 			const uint64_t old = load_relaxed(&p.bucket->cells[p.cell].value);
@@ -497,7 +498,7 @@ bool hmap_delete(struct hmap *m, struct reclaim_thread *t, uint64_t key)
 
 		if (!table)
 			return false;
-		if (!hmap_search_and_lock(m, hmap_head(table, hash), key, tophash_of(hash), table, true, &p))
+		if (!hmap_search_and_lock(m, hmap_head(m, table, hash), key, tophash_of(hash), table, true, &p))
 			continue;
 		if (!p.found) {
 			if (m->flags & NEEDS_PROTECT)

@@ -13,6 +13,7 @@ static inline enum search_result hmap_search_chain(const struct hmap *m, const s
 	uint64_t link = seen;
 
 	for (const struct bucket *b = head;;) {
+		const uint64_t generation = AUDIT_SEE(m->r, b);
 		/* acquire: pairs with the tophash stores of hmap_put_cell() and hmap_publish_marks(). */
 		const uint64_t word = load_acquire(&b->tophash);
 
@@ -28,11 +29,13 @@ static inline enum search_result hmap_search_chain(const struct hmap *m, const s
 			/* Relaxed: ordered after the value by its acquire. */
 			if (unlikely(!hmap_same_version(m, load_relaxed(&head->link), seen)))
 				return SEARCH_AGAIN;
+			AUDIT_SAME(m->r, b, generation);
 			if (m->is_payload && unlikely(!v))
 				return SEARCH_MISS; /* being deleted */
 			*value = v;
 			return SEARCH_HIT;
 		}
+		AUDIT_SAME(m->r, b, generation);
 		if (likely(tophash_ends(word)))
 			return SEARCH_MISS;
 		if (b != head)
@@ -62,7 +65,7 @@ static inline bool hmap_get_from(struct hmap *m, struct table *table, struct buc
 		if (head == &table->buckets[hash & table->mask]) {
 			table = hmap_table(m);
 			hash = hmap_hash_of(m, key, table->seed);
-			head = hmap_head(table, hash);
+			head = hmap_head(m, table, hash);
 		} else {
 			head = &table->buckets[hash & table->mask];
 		}
@@ -110,6 +113,7 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 	unsigned slot = SLOT_BUCKET_A;
 
 	for (const struct bucket *b = head;;) {
+		const uint64_t generation = AUDIT_SEE(m->r, b);
 		const uint64_t word = load_acquire(&b->tophash);
 		uint64_t link;
 
@@ -135,6 +139,7 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 			*value = v;
 			return SEARCH_HIT;
 		}
+		AUDIT_SAME(m->r, b, generation);
 		if (tophash_ends(word))
 			return SEARCH_MISS;
 		link = load_acquire(&b->link);
@@ -166,7 +171,7 @@ static bool hmap_get_protected(struct hmap *m, struct reclaim_thread *t, uint64_
 		if (!table)
 			return false;
 		hash = hmap_hash_of(m, key, table->seed);
-		head = hmap_head(table, hash);
+		head = hmap_head(m, table, hash);
 		result = hmap_search_protected(m, t, table, head, key, tophash_of(hash), value);
 		if (result == SEARCH_HIT)
 			return true;
@@ -192,8 +197,9 @@ bool hmap_get(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *
 	table = hmap_table(m);
 	if (unlikely(!table))
 		return false;
+	(void)AUDIT_SEE(m->r, table);
 	hash = hmap_hash_of(m, key, table->seed);
-	head = hmap_head(table, hash);
+	head = hmap_head(m, table, hash);
 	/* A bucket covers three lines; the cell's follows from the tophash in the first: fetch all at once. */
 	__builtin_prefetch(&head->cells[3]);
 	__builtin_prefetch(&head->cells[7]);
@@ -233,7 +239,7 @@ unsigned hmap_get_batch(struct hmap *m, struct reclaim_thread *t, const uint64_t
 		__builtin_prefetch(&heads[i]->cells[7]);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		found[i] = hmap_get_from(m, table, hmap_head(table, hashes[i]), hashes[i], keys[i], &values[i]);
+		found[i] = hmap_get_from(m, table, hmap_head(m, table, hashes[i]), hashes[i], keys[i], &values[i]);
 		n_found += found[i];
 	}
 	return n_found;
@@ -289,9 +295,9 @@ static enum range_step hmap_range_bucket(struct hmap *m, struct reclaim_thread *
 		if (hmap_table(m) != table)
 			return RANGE_RESTART; /* it may be freed already: do not look */
 	}
-	head = hmap_head(table, index);
+	head = hmap_head(m, table, index);
 	hmap_lock(m, head);
-	if (hmap_table(m) == table && head == hmap_head(table, index))
+	if (hmap_table(m) == table && head == hmap_head(m, table, index))
 		step = hmap_range_chain(m, table, head, index, fn, ctx) ? RANGE_NEXT : RANGE_STOP;
 	hmap_unlock(head);
 	return step;

@@ -231,11 +231,13 @@ static inline bool hmap_is_evacuated(const struct bucket *b)
 	return tophash_evacuated(load_acquire(&b->tophash));
 }
 /* The head of the chain that holds, or would hold, this hash. */
-static inline struct bucket *hmap_head(const struct table *table, uint64_t hash)
+static inline struct bucket *hmap_head(const struct hmap *m, const struct table *table, uint64_t hash)
 {
+	(void)m; /* the audit's */
 	if (unlikely(table->old != NULL)) {
 		struct bucket *old = &table->old[hash & table->old_mask];
 
+		(void)AUDIT_SEE(m->r, old);
 		if (!hmap_is_evacuated(old))
 			return old;
 	}

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit_internal.h"
+#include "perturb.h"
 #include "reclaim_internal.h"
 
 const char *const reclaim_role_names[ROLE_N] = {"mutator", "reader", "collector", "sampler"};
@@ -45,6 +47,21 @@ int reclaim_ops_check(const struct reclaim_ops *ops, char *message, size_t messa
 		return 0;
 	snprintf(message, message_size, "strategy %s: %s", ops->name ? ops->name : "?", wrong);
 	return -EINVAL;
+}
+
+/* False: out of memory.  Undone by reclaim_release(). */
+static bool reclaim_audit_begin(struct reclaim *r, struct heap_config *heap_config)
+{
+	r->audit = audit_create(r, r->config.on_fault, r->config.fault_ctx);
+	if (!r->audit)
+		return false;
+	audit_wrap_ops(&r->audited_ops, r->ops);
+	r->thread_ops = &r->audited_ops;
+	heap_config->poison = true;
+	heap_config->audit = &r->audit->heap_audit;
+	/* A collector that finds the dead by itself would find these too. */
+	heap_config->n_quarantine = r->ops->flags & NEEDS_SPAN_HEAP ? 0 : AUDIT_QUARANTINE;
+	return true;
 }
 
 int reclaim_create(struct reclaim **out, const struct reclaim_config *config, char *message,
@@ -81,7 +98,10 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 	r->config.max_threads = config->max_threads ? config->max_threads : 64;
 	if (r->config.sample_1_in == 0)
 		r->config.sample_1_in = 1;
-	r->ops = ops;
+#ifdef RECLAIMBENCH_AUDIT
+	r->config.audit = true;
+#endif
+	r->ops = r->thread_ops = ops;
 	r->clock = config->clock;
 	pthread_mutex_init(&r->registry_lock, NULL);
 	pthread_mutex_init(&r->roots_lock, NULL);
@@ -97,7 +117,11 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 	err = reclaim_options_parse(ops, config->options, r->state, message, message_size);
 	if (err)
 		goto out;
+	if (r->config.audit && !reclaim_audit_begin(r, &heap_config))
+		goto no_memory;
 	err = heap_create(&r->heap, &heap_config);
+	if (r->audit)
+		r->audit->heap = r->heap;
 	if (err) {
 		snprintf(message, message_size, "the heap cannot be created: %s", strerror(-err));
 		goto out;
@@ -142,6 +166,7 @@ void reclaim_release(struct reclaim *r)
 		}
 	if (r->heap)
 		heap_destroy(r->heap);
+	audit_destroy(r->audit);
 	pthread_mutex_destroy(&r->registry_lock);
 	pthread_mutex_destroy(&r->roots_lock);
 	pthread_mutex_destroy(&r->work_lock);
@@ -207,8 +232,8 @@ static struct reclaim_thread *reclaim_take_record(struct reclaim *r)
 			break;
 		}
 		t->r = r;
-		t->ops = r->ops;
-		t->flags = r->ops->flags;
+		t->ops = r->thread_ops;
+		t->flags = r->audit ? r->ops->flags & ~(uint32_t)TRACES : r->ops->flags;
 		t->index = i;
 		t->tracking = r->config.tracking;
 		t->clock = r->clock;
@@ -268,10 +293,13 @@ struct reclaim_thread *reclaim_register(struct reclaim *r, enum reclaim_role rol
 	t->map_lock = NULL;
 	t->sample_left = r->config.sample_1_in;
 	t->cache = heap_cache_create(r->heap);
-	if (!t->cache)
+	if (!t->cache) {
 		err = -ENOMEM;
-	else
+	} else {
+		heap_cache_set_thread(t->cache, t->index);
+		PERTURB_THREAD(t->index);
 		err = r->ops->thread_register(t);
+	}
 	if (err) {
 		if (t->cache)
 			heap_cache_destroy(t->cache);
@@ -376,6 +404,8 @@ void reclaim_unalloc(struct reclaim_thread *t, void *object)
 {
 	const enum obj_class class = heap_class(t->r->heap, object);
 
+	if (t->r->audit)
+		audit_unalloc(t->r->audit, t->index, object);
 	counter_add(&t->counters[class].n_allocated, (uint64_t)-1);
 	counter_add(&t->counters[class].allocated_bytes, -(uint64_t)heap_bytes(t->r->heap, object));
 	heap_free(t->cache, object);

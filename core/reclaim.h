@@ -27,6 +27,7 @@
 #include <stdio.h>
 
 #include "atomic.h"
+#include "audit.h"
 #include "clock.h"
 #include "heap.h"
 #include "life.h"
@@ -162,7 +163,9 @@ struct reclaim_config {
 	unsigned max_threads;	/* registered at once, collectors included; 0: 64; at most 4096 */
 	bool tracking;		/* stamps and life recorders */
 	uint32_t sample_1_in;	/* stamp one retire in N; 0 or 1: every one */
-	bool audit;		/* shadow checks, poison, quarantine (audit.h) */
+	bool audit;		/* shadow registry, poison, quarantine (audit.h) */
+	audit_fault_fn *on_fault; /* audit: what to do with a fault; NULL: print it and abort */
+	void *fault_ctx;
 };
 
 /* Per class; one writer, its thread; see counter_add(). */
@@ -183,7 +186,7 @@ struct reclaim_counters {
 struct reclaim_thread {
 	struct reclaim *r;
 	const struct reclaim_ops *ops;
-	uint32_t flags; /* ops->flags */
+	uint32_t flags; /* ops->flags; without TRACES where an audit wants to be told of retires */
 	uint32_t index; /* 0 .. max_threads-1; reused after unregister */
 	enum reclaim_role role;
 	bool is_registered, is_visible; /* reclaim.c's, under the registry lock */

@@ -5,6 +5,8 @@
 
 #include "reclaim.h"
 
+struct audit;
+
 #define RECLAIM_MAX_THREADS 4096u
 /* Arrays alive at once are few, except where many maps are dropped: then some thousand. */
 #define RECLAIM_N_ATTACHMENT_CHAINS 1024u
@@ -12,9 +14,12 @@
 struct reclaim {
 	struct reclaim_config config;
 	const struct reclaim_ops *ops;
+	const struct reclaim_ops *thread_ops; /* what threads call: ops, or the audit's copy */
 	const struct clock *clock;
 	struct heap *heap;
 	void *state; /* the strategy's */
+	struct audit *audit; /* NULL unless config.audit */
+	struct reclaim_ops audited_ops;
 
 	pthread_mutex_t registry_lock;	 /* records, n_records, n_users, is_registered, is_visible */
 	struct reclaim_thread **records; /* [max_threads]; NULL until first used */

@@ -158,11 +158,20 @@ static void gc_mark_log(struct gc *gc, uint64_t cpu_begin_ns)
 	c->n_assist_waits = load_relaxed(&gc->mark.n_assist_waits);
 }
 
+static bool gc_mark_keeps(void *ctx, void *object)
+{
+	const struct gc *gc = ctx;
+	const struct heap_span *s = heap_span_of(gc->heap, object);
+
+	return s && gc_mark_is_marked(gc, s, heap_span_index(s, object));
+}
+
 /* World stopped, nothing grey: the flip. */
-static void gc_mark_finish(struct gc *gc, uint64_t cpu_begin_ns)
+static void gc_mark_finish(struct gc *gc, struct gc_thread *g, uint64_t cpu_begin_ns)
 {
 	gc_pacer_end_cycle(&gc->pacer, clock_monotonic_ns());
 	gc_mark_log(gc, cpu_begin_ns);
+	audit_before_sweep(gc->r, g->t, gc_mark_keeps, gc);
 	gc_cycle_flip(gc);
 }
 
@@ -216,7 +225,7 @@ static void gc_mark_concurrent(struct gc *gc, struct gc_thread *g, uint64_t aske
 		}
 		gc_mark_drain(gc, g, true);
 	}
-	gc_mark_finish(gc, cpu_begin_ns);
+	gc_mark_finish(gc, g, cpu_begin_ns);
 	gc_world_resume(&gc->world, 0, GC_FLAG_MARKING);
 	c->resume_ticks = clock_ticks(gc->clock);
 	c->pause2_ns = clock_delta_ns(gc->clock, asked2, c->resume_ticks);
@@ -234,7 +243,7 @@ static void gc_mark_stopped(struct gc *gc, struct gc_thread *g, uint64_t asked_t
 	gc_mark_roots(gc, g);
 	gc_mark_drain(gc, g, false);
 	c->mark_end_ticks = clock_ticks(gc->clock);
-	gc_mark_finish(gc, cpu_begin_ns);
+	gc_mark_finish(gc, g, cpu_begin_ns);
 	gc_world_resume(&gc->world, 0, 0);
 	c->resume_ticks = clock_ticks(gc->clock);
 	c->pause1_ns = clock_delta_ns(gc->clock, asked_ticks, c->resume_ticks);

@@ -208,8 +208,10 @@ static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_sp
 	tally->n_spans++;
 	tally->n_pages += s->n_pages;
 	tally->n_stays[GC_SPAN_SWEEPING]++;	  /* its time is counted by the step */
-	if (load_relaxed(&s->sweepgen) != sg - 1) /* relaxed: ours */
+	if (load_relaxed(&s->sweepgen) != sg - 1) { /* relaxed: ours */
+		audit_report(gc->r, AUDIT_SWEPT_TWICE, s->base, "its first object");
 		gc_span_die(gc, s, load_relaxed(&s->sweepgen), "swept by two");
+	}
 	/* Swept before its objects are handed out: whoever allocates one must find the span usable.  release:
 	 * pairs with gc_sweep_cached(), which must see the mark bits cleared. */
 	store_release(&s->sweepgen, sg);
