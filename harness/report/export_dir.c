@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* export_dir.c - exports from the files beside run.csv: histograms and traces. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report/csv_rows.h"
+#include "report/export.h"
+#include "report/hdr_log.h"
+#include "report/text.h"
+#include "report/trace_json.h"
+
+/* "cell/strategy:options/rep/stage/role/object/phase/state/metric", what is empty left out. */
+static char *export_tag(const struct histfile_row *row)
+{
+	const char *parts[] = {row->strategy, row->options, row->stage,	      row->role,
+			       row->object,   row->phase,   row->table_state, row->metric};
+	char *tag = NULL;
+	size_t size;
+	FILE *out = open_memstream(&tag, &size);
+
+	if (!out)
+		return NULL;
+	text_write_token(out, row->cell_id);
+	fprintf(out, "/rep=%u", row->rep);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (!*parts[i])
+			continue;
+		fputc('/', out);
+		text_write_token(out, parts[i]);
+	}
+	if (!strcmp(row->kind, "censored"))
+		fputs("/censored", out);
+	if (fclose(out)) {
+		free(tag);
+		return NULL;
+	}
+	return tag;
+}
+
+int export_hdr(FILE *out, const char *dir, char *error, size_t error_size)
+{
+	struct histfile file;
+	char *path;
+	int rc;
+
+	if (asprintf(&path, "%s/" HISTFILE_NAME, dir) < 0) {
+		snprintf(error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	rc = histfile_read(path, &file, error, error_size);
+	free(path);
+	if (rc < 0)
+		return rc;
+	rc = 0;
+	hdr_log_begin(out);
+	for (size_t i = 0; i < file.n_rows && !rc; i++) {
+		char *tag;
+
+		/* What had begun before the stage is no duration of its own. */
+		if (!strcmp(file.rows[i].kind, "entered"))
+			continue;
+		tag = export_tag(&file.rows[i]);
+		rc = tag ? hdr_log_write(out, tag, &file.rows[i]) : -ENOMEM;
+		free(tag);
+	}
+	if (rc)
+		snprintf(error, error_size, "out of memory");
+	histfile_free(&file);
+	return rc;
+}
+
+enum {
+	TRACE_CELL_ID,
+	TRACE_STRATEGY,
+	TRACE_OPTIONS,
+	TRACE_REP,
+	TRACE_STAGE,
+	TRACE_TIME_NS,
+	TRACE_LIMBO_BYTES,
+	TRACE_RSS_BYTES,
+	TRACE_OPS_PER_S,
+	TRACE_N_CYCLES,
+	TRACE_N_COLUMNS
+};
+static const char *const trace_columns[TRACE_N_COLUMNS] = {
+	"cell_id", "strategy",	  "options",   "rep",	    "stage",
+	"time_ns", "limbo_bytes", "rss_bytes", "ops_per_s", "n_cycles",
+};
+
+/* A stage of one cell and repetition, while its samples come. */
+struct trace_reader {
+	struct trace_json *t;
+	char *key;   /* cell and repetition of the row before */
+	char *name;  /* for people: strategy, options, repetition */
+	char *stage; /* of the row before */
+	unsigned tid;
+	uint64_t begin_ns, last_ns;
+	double n_cycles;
+};
+
+static void trace_end_stage(struct trace_reader *r)
+{
+	if (r->stage)
+		trace_json_span(r->t, r->tid, "stage", r->stage, r->begin_ns,
+				r->last_ns - r->begin_ns);
+	free(r->stage);
+	r->stage = NULL;
+}
+
+static const char *trace_begin_cell(struct trace_reader *r, const char *const *fields)
+{
+	trace_end_stage(r);
+	free(r->key);
+	free(r->name);
+	r->key = NULL;
+	r->name = NULL;
+	if (asprintf(&r->key, "%s\n%s", fields[TRACE_CELL_ID], fields[TRACE_REP]) < 0) {
+		r->key = NULL;
+		return "out of memory";
+	}
+	if (asprintf(&r->name, "%s%s%s #%s", fields[TRACE_STRATEGY],
+		     *fields[TRACE_OPTIONS] ? ":" : "", fields[TRACE_OPTIONS],
+		     fields[TRACE_REP]) < 0) {
+		r->name = NULL;
+		return "out of memory";
+	}
+	r->n_cycles = NAN;
+	trace_json_thread(r->t, ++r->tid, r->name);
+	return NULL;
+}
+
+static bool trace_is_same_cell(const struct trace_reader *r, const char *const *fields)
+{
+	const size_t len = strlen(fields[TRACE_CELL_ID]);
+
+	return r->key && !strncmp(r->key, fields[TRACE_CELL_ID], len) && r->key[len] == '\n' &&
+	       !strcmp(r->key + len + 1, fields[TRACE_REP]);
+}
+
+static const char *trace_row(void *ctx, const char *const *fields)
+{
+	struct trace_reader *r = ctx;
+	const uint64_t at_ns = strtoull(fields[TRACE_TIME_NS], NULL, 10);
+	const double n_cycles = strtod(fields[TRACE_N_CYCLES], NULL);
+	const char *problem;
+
+	if (!trace_is_same_cell(r, fields)) {
+		problem = trace_begin_cell(r, fields);
+		if (problem)
+			return problem;
+	}
+	if (!r->stage || strcmp(r->stage, fields[TRACE_STAGE])) {
+		if (r->stage)
+			r->last_ns = at_ns;
+		trace_end_stage(r);
+		r->stage = strdup(fields[TRACE_STAGE]);
+		if (!r->stage)
+			return "out of memory";
+		r->begin_ns = at_ns;
+		trace_json_instant(r->t, r->tid, "stage", fields[TRACE_STAGE], at_ns);
+	}
+	r->last_ns = at_ns;
+	trace_json_counter(r->t, "limbo bytes", r->name, at_ns,
+			   strtod(fields[TRACE_LIMBO_BYTES], NULL));
+	trace_json_counter(r->t, "resident bytes", r->name, at_ns,
+			   strtod(fields[TRACE_RSS_BYTES], NULL));
+	trace_json_counter(r->t, "operations per second", r->name, at_ns,
+			   strtod(fields[TRACE_OPS_PER_S], NULL));
+	/* Cycles are counted in the timeline, not timed: the sample that shows one more marks it. */
+	if (n_cycles > r->n_cycles)
+		trace_json_instant(r->t, r->tid, "cycle", "cycle ended before this sample", at_ns);
+	r->n_cycles = n_cycles;
+	return NULL;
+}
+
+static int export_trace_timeline(FILE *out, const char *path, char *error, size_t error_size)
+{
+	struct trace_json t;
+	struct trace_reader r = {.t = &t};
+	int rc;
+
+	trace_json_begin(&t, out, TRACE_JSON_CAP);
+	rc = csv_rows_read(path, trace_columns, TRACE_N_COLUMNS, trace_row, &r, error, error_size);
+	trace_end_stage(&r);
+	free(r.key);
+	free(r.name);
+	if (rc < 0)
+		return rc;
+	rc = trace_json_end(&t);
+	if (rc)
+		snprintf(error, error_size, "%s", strerror(-rc));
+	return rc;
+}
+
+static int export_copy(FILE *out, FILE *in)
+{
+	char buf[65536];
+	size_t n;
+
+	while ((n = fread(buf, 1, sizeof(buf), in)) > 0)
+		fwrite(buf, 1, n, out);
+	return ferror(in) ? -EIO : 0;
+}
+
+int export_trace(FILE *out, const char *dir, char *error, size_t error_size)
+{
+	char *path;
+	FILE *in;
+	int rc;
+
+	if (asprintf(&path, "%s/trace.json", dir) < 0) {
+		snprintf(error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	in = fopen(path, "re");
+	if (in) {
+		rc = export_copy(out, in);
+		if (rc)
+			snprintf(error, error_size, "%s: %s", path, strerror(-rc));
+		fclose(in);
+		free(path);
+		return rc;
+	}
+	free(path);
+	if (asprintf(&path, "%s/timeline.csv", dir) < 0) {
+		snprintf(error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	rc = export_trace_timeline(out, path, error, error_size);
+	free(path);
+	return rc;
+}
