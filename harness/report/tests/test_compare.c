@@ -486,14 +486,14 @@ static void test_formats(void **state)
 	static char text[262144];
 	char out[] = "/tmp/test_compare_out.XXXXXX";
 	char json[] = "--format=json", csv[] = "--format=csv", markdown[] = "--format=markdown",
-	     color[] = "--color=always";
+	     color[] = "--color=always", all[] = "--metric=*";
 	struct file a, b;
 	json_t *root;
 
 	(void)state;
 	close(mkstemp(out));
 	write_pair(&a, &b);
-	command(out, a.path, b.path, json, NULL);
+	command(out, a.path, b.path, json, all);
 	root = json_load_file(out, 0, NULL);
 	assert_non_null(root);
 	const json_t *first = json_array_get(json_object_get(root, "figures"), 0);
@@ -503,7 +503,7 @@ static void test_formats(void **state)
 	assert_true(fabs(json_number_value(json_object_get(first, "change")) - 0.5) < 0.05);
 	json_decref(root);
 
-	command(out, a.path, b.path, csv, NULL);
+	command(out, a.path, b.path, csv, all);
 	slurp(out, text, sizeof(text));
 	size_t n_lines = 0, n_commas = 0;
 
