@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* bench.c - measuring the peers: all tables of one size stand side by side, and each round gives every peer one
+ * slice of time, in an order that moves on by one each round. */
+#include "peers/bench.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+
+struct bench_thread {
+	const struct peer *peer;
+	struct peer_table *table;
+	struct peer_work work;
+	_Atomic(unsigned) *n_ready;
+	const _Atomic(int) *go;
+	bool has_failed;
+	pthread_t thread;
+};
+
+static void *bench_thread(void *arg)
+{
+	struct bench_thread *b = arg;
+	struct peer_thread *t = b->peer->begin(b->table);
+
+	b->has_failed = !t;
+	add_acq_rel(b->n_ready, 1);
+	if (!t)
+		return NULL;
+	/* acquire: pairs with the release in bench_slice(). */
+	while (!load_acquire(b->go))
+		sched_yield();
+	b->peer->run(t, &b->work);
+	b->peer->end(t);
+	return NULL;
+}
+
+static void bench_sleep(uint64_t ns)
+{
+	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+
+	/* A signal ends the slice early; its rate is what it was until then. */
+	nanosleep(&ts, NULL);
+}
+
+/* One peer runs one mix for one slice.  Operations per second, or 0: it could not. */
+static double bench_slice(const struct peer *peer, struct peer_table *table, unsigned n_threads,
+			  const struct bench_mix *mix, uint64_t mask, uint64_t slice_ns, uint64_t seed)
+{
+	struct bench_thread threads[64] = {{0}};
+	_Atomic(unsigned) n_ready = 0;
+	_Atomic(int) go = 0, stop = 0;
+	uint64_t begin_ns, end_ns, n_ops = 0;
+	unsigned n_started = 0;
+	bool has_failed = false;
+
+	for (unsigned i = 0; i < n_threads; i++) {
+		threads[i] = (struct bench_thread){
+			.peer = peer,
+			.table = table,
+			.n_ready = &n_ready,
+			.go = &go,
+			.work = {.state = seed * 64 + i,
+				 .mask = mask,
+				 .get_below = (mix->get_pct * 128 + 50) / 100,
+				 .insert_below = ((mix->get_pct + mix->insert_pct) * 128 + 50) / 100,
+				 .stop = &stop},
+		};
+		if (pthread_create(&threads[i].thread, NULL, bench_thread, &threads[i]))
+			break;
+		n_started++;
+	}
+	while (load_acquire(&n_ready) < n_started)
+		sched_yield();
+	begin_ns = clock_monotonic_ns();
+	store_release(&go, 1);
+	bench_sleep(slice_ns);
+	/* Relaxed: only when to stop. */
+	store_relaxed(&stop, 1);
+	end_ns = clock_monotonic_ns();
+	for (unsigned i = 0; i < n_started; i++) {
+		pthread_join(threads[i].thread, NULL);
+		n_ops += threads[i].work.n_ops;
+		has_failed |= threads[i].has_failed;
+	}
+	if (has_failed || n_started < n_threads)
+		return 0;
+	return (double)n_ops * 1e9 / (double)(end_ns - begin_ns);
+}
+
+static bool bench_takes_part(const struct peer *peer, const struct bench_mix *mix, unsigned threads)
+{
+	return !(peer->is_gets_only && mix->get_pct != 100) && !(peer->is_single_thread && threads > 1);
+}
+
+static bool bench_stops(const struct bench_options *o)
+{
+	return o->is_interrupted && *o->is_interrupted;
+}
+
+static int bench_rounds(const struct bench_options *o, struct peer_table *const *tables, struct bench_cell *cell)
+{
+	const uint64_t mask = 2 * cell->keys - 1;
+
+	for (unsigned p = 0; p < o->n_peers; p++)
+		cell->took_part[p] = bench_takes_part(o->peers[p], cell->mix, cell->threads);
+	for (unsigned r = 0; r < o->n_rounds; r++)
+		for (unsigned i = 0; i < o->n_peers; i++) {
+			const unsigned p = (i + r) % o->n_peers;
+
+			if (bench_stops(o))
+				return -EINTR;
+			if (!cell->took_part[p])
+				continue;
+			cell->ops_per_s[p][r] = bench_slice(o->peers[p], tables[p], cell->threads, cell->mix,
+							    mask, o->slice_ns, o->seed + r);
+			if (cell->ops_per_s[p][r] <= 0)
+				return -ENOMEM;
+		}
+	return 0;
+}
+
+/* Every second key of twice as many: half of all gets hit, and inserts and deletes balance there. */
+static int bench_prefill(const struct peer *peer, struct peer_table *table, uint64_t keys)
+{
+	struct peer_thread *t = peer->begin(table);
+
+	if (!t)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < keys; i++) {
+		peer->insert(t, 2 * i, i);
+		if (i % PEER_POLL_OPS == 0)
+			peer->poll(t);
+	}
+	peer->end(t);
+	return 0;
+}
+
+static int bench_make_tables(const struct bench_options *o, uint64_t keys, unsigned threads,
+			     struct peer_table **tables, char *message, size_t message_size)
+{
+	for (unsigned p = 0; p < o->n_peers; p++) {
+		const struct peer_config config = {
+			.peer = o->peers[p], .keys = keys, .threads = threads, .seed = o->seed};
+		int err;
+
+		if (threads > 1 && o->peers[p]->is_single_thread)
+			continue;
+		tables[p] = o->peers[p]->create(&config, message, message_size);
+		if (!tables[p])
+			return -ENOMEM;
+		if (o->huge_pages)
+			peers_pages_advise();
+		err = bench_prefill(o->peers[p], tables[p], keys);
+		if (err)
+			return err;
+	}
+	if (o->huge_pages)
+		peers_pages_advise();
+	return 0;
+}
+
+static const struct bench_mix bench_ageing = {50, 25, 25, "50/25/25"};
+
+static int bench_age(const struct bench_options *o, struct peer_table *const *tables, uint64_t keys,
+		     unsigned threads)
+{
+	for (unsigned p = 0; p < o->n_peers; p++) {
+		if (bench_stops(o))
+			return -EINTR;
+		/* What takes part in gets only is aged too: its table is a map like the others. */
+		if (tables[p] && !o->peers[p]->is_gets_only &&
+		    bench_slice(o->peers[p], tables[p], threads, &bench_ageing, 2 * keys - 1, o->age_ns,
+				o->seed + 1000) <= 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int bench_size(const struct bench_options *o, uint64_t keys, unsigned threads, struct bench_cell *cells,
+	       unsigned *n_cells, char *message, size_t message_size)
+{
+	struct peer_table *tables[BENCH_MAX_PEERS] = {NULL};
+	int err;
+
+	*n_cells = 0;
+	snprintf(message, message_size, "out of memory or threads at %llu keys", (unsigned long long)keys);
+	err = bench_make_tables(o, keys, threads, tables, message, message_size);
+	for (int aged = 0; !err && aged <= (o->age_ns > 0); aged++) {
+		if (aged)
+			err = bench_age(o, tables, keys, threads);
+		for (unsigned m = 0; !err && m < o->n_mixes; m++) {
+			struct bench_cell *cell = &cells[*n_cells];
+
+			*cell = (struct bench_cell){
+				.keys = keys, .threads = threads, .is_aged = aged, .mix = &o->mixes[m]};
+			err = bench_rounds(o, tables, cell);
+			if (!err)
+				++*n_cells;
+		}
+	}
+	for (unsigned p = 0; p < o->n_peers; p++)
+		if (tables[p])
+			o->peers[p]->destroy(tables[p]);
+	return err;
+}
+
+/* ---------------------------------------------------------------- figures */
+
+static int bench_compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_median(const double *values, unsigned n)
+{
+	double sorted[BENCH_MAX_ROUNDS];
+
+	if (n == 0)
+		return NAN;
+	memcpy(sorted, values, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), bench_compare);
+	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+struct bench_ratio bench_ratio(const struct bench_cell *cell, int over, int under, unsigned n_rounds)
+{
+	struct bench_ratio ratio = {NAN, INFINITY, 0, false};
+	double ratios[BENCH_MAX_ROUNDS];
+
+	if (over < 0 || under < 0 || !cell->took_part[over] || !cell->took_part[under])
+		return ratio;
+	for (unsigned r = 0; r < n_rounds; r++) {
+		ratios[r] = cell->ops_per_s[over][r] / cell->ops_per_s[under][r];
+		ratio.min = fmin(ratio.min, ratios[r]);
+		ratio.max = fmax(ratio.max, ratios[r]);
+	}
+	ratio.median = bench_median(ratios, n_rounds);
+	ratio.is_known = true;
+	return ratio;
+}
+
+int bench_find(const struct bench_options *o, const char *name)
+{
+	for (unsigned p = 0; p < o->n_peers; p++)
+		if (strcmp(o->peers[p]->name, name) == 0)
+			return (int)p;
+	return -1;
+}
+
+int bench_best_library(const struct bench_options *o, const struct bench_cell *cell, const char *prefix)
+{
+	double best_rate = 0;
+	int best = -1;
+
+	for (unsigned p = 0; p < o->n_peers; p++) {
+		double rate;
+
+		if (o->peers[p]->kind != PEER_LIBRARY || !cell->took_part[p] ||
+		    (prefix && strncmp(o->peers[p]->name, prefix, strlen(prefix)) != 0))
+			continue;
+		rate = bench_median(cell->ops_per_s[p], o->n_rounds);
+		if (rate > best_rate) {
+			best_rate = rate;
+			best = (int)p;
+		}
+	}
+	return best;
+}
