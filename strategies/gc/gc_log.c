@@ -121,15 +121,15 @@ bool gc_log_find(const struct gc_log *log, uint64_t ticks, struct gc_log_around 
 
 		out->number = number;
 		out->next_mark_begin_ticks = next->mark_begin_ticks;
-		out->next_mark_end_ticks = next->mark_end_ticks;
+		out->next_mark_end_ticks = next->flip_ticks;
 		out->next_flip_ticks = next->flip_ticks;
 		out->next_sweep_end_ticks = next->sweep_end_ticks;
 		if (number > 1) {
 			const struct gc_log_cycle *last = gc_log_slot(log, number - 1);
 
 			out->mark_begin_ticks = last->mark_begin_ticks;
-			out->mark_end_ticks = last->mark_end_ticks;
-			out->is_in_marking = ticks < last->mark_end_ticks;
+			out->mark_end_ticks = last->flip_ticks;
+			out->is_in_marking = ticks < last->flip_ticks;
 		}
 	}
 	gc_log_unlock(log);

@@ -92,7 +92,8 @@ uint64_t gc_log_n_cycles(const struct gc_log *log);
 bool gc_log_get(const struct gc_log *log, uint64_t number, struct gc_log_cycle *out);
 
 /* Around a death: U = (L - m - s) / T (GO-FACTS section 3) with T = next_mark_begin - mark_begin, m =
- * next_mark_end - next_mark_begin, s = freed - next_flip. */
+ * next_mark_end - next_mark_begin, s = freed - next_flip.  The end of a marking is its flip here: the barrier is on
+ * until then, and with a thread slow to park the second stop is no small part of m. */
 struct gc_log_around {
 	uint64_t number; /* of the cycle that finds it dead */
 	uint64_t

@@ -200,10 +200,12 @@ static void test_log(void **state)
 	assert_int_equal(around.number, 4);
 	assert_int_equal(around.mark_begin_ticks, 300);
 	assert_int_equal(around.next_mark_begin_ticks, 400);
-	assert_int_equal(around.next_mark_end_ticks, 410);
+	assert_int_equal(around.next_mark_end_ticks, 412); /* its flip */
 	assert_int_equal(around.next_flip_ticks, 412);
 	assert_true(around.is_in_marking);
-	assert_true(gc_log_find(&log, 310, &around));
+	assert_true(gc_log_find(&log, 311, &around)); /* the stop that ends it */
+	assert_true(around.is_in_marking);
+	assert_true(gc_log_find(&log, 312, &around));
 	assert_false(around.is_in_marking);
 	assert_false(gc_log_find(&log, 500, &around)); /* no marking after it yet */
 	assert_int_equal(gc_log_n_flips(&log, 112, 312), 2);
