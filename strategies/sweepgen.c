@@ -37,7 +37,8 @@ static void sweepgen_retire(struct reclaim_thread *t, void *object)
 	uint32_t half;
 
 	/* The half is read after the unlink.  flip=parked: it only changes while this thread is parked.
-	 * flip=ragged: the order is this read-modify-write; gc_cycle.c has the argument. */
+	 * flip=ragged: the order is this read-modify-write, which pairs with the one in
+	 * gc_world_announce(); gc_cycle.c has the argument. */
 	if (gc->opt.flip == GC_FLIP_RAGGED)
 		add_acq_rel(&g->member.announce, 1);
 	half = load_acquire(&gc->generation) &

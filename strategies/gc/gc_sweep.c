@@ -207,7 +207,7 @@ static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_sp
 	}
 	tally->n_spans++;
 	tally->n_pages += s->n_pages;
-	tally->n_stays[GC_SPAN_SWEEPING]++;	  /* its time is counted by the step */
+	tally->n_stays[GC_SPAN_SWEEPING]++;	    /* its time is counted by the step */
 	if (load_relaxed(&s->sweepgen) != sg - 1) { /* relaxed: ours */
 		audit_report(gc->r, AUDIT_SWEPT_TWICE, s->base, "its first object");
 		gc_span_die(gc, s, load_relaxed(&s->sweepgen), "swept by two");
@@ -562,7 +562,8 @@ void gc_sweep_uncached(void *ctx, struct heap_span *s)
 {
 	struct gc *gc = ctx;
 	const uint64_t now = clock_ticks(gc->clock);
-	/* relaxed: the thread is in no safepoint, or it is parked there: the generation stands */
+	/* acquire: pairs with gc_sweep_cached(), which may have been another thread.
+	 * relaxed: the thread is in no safepoint, or it is parked there: the generation stands */
 	const uint32_t sg = load_relaxed(&gc->sweep.sweepgen), state = load_acquire(&s->sweepgen);
 
 	if (state == sg + 1) {

@@ -311,6 +311,7 @@ int gc_world_ragged(struct gc_world *w, uint64_t limit_ns)
 void gc_world_announce(struct gc_world *w)
 {
 	pthread_mutex_lock(&w->lock);
+	/* acquire: pairs with the release in sweepgen_retire()'s own; release: with its acquire */
 	for (struct gc_member *m = w->members; m; m = m->next)
 		add_acq_rel(&m->announce, 1);
 	pthread_mutex_unlock(&w->lock);
