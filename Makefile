@@ -57,11 +57,11 @@ HARNESS_SRC := $(wildcard harness/*.c $(patsubst %,harness/%/*.c,load run measur
 HARNESS_SRC := $(call buildable,$(filter-out harness/main.c,$(HARNESS_SRC)))
 TEST_SRC    := $(call buildable,$(wildcard core/tests/test_*.c strategies/tests/test_*.c \
 		 strategies/gc/tests/test_*.c harness/tests/test_*.c harness/*/tests/test_*.c))
-MICRO_SRC   := $(wildcard harness/micro/*.cc)
+MICRO_SRC   := $(wildcard harness/micro/*.cc harness/micro/*.c)
 TEST_SH     := $(wildcard core/tests/*.sh strategies/tests/*.sh harness/tests/*.sh harness/*/tests/*.sh)
 LIB_OBJ     := $(LIB_SRC:%.c=$(B)/%.o)
 HARNESS_OBJ := $(HARNESS_SRC:%.c=$(B)/%.o)
-MICRO_OBJ   := $(MICRO_SRC:%.cc=$(B)/%.o)
+MICRO_OBJ   := $(addsuffix .o,$(basename $(MICRO_SRC:%=$(B)/%)))
 TEST_BIN    := $(TEST_SRC:%.c=$(B)/%)
 
 # The build's own description, and the flags that every object depends on; each is written anew only when

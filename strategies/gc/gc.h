@@ -121,7 +121,7 @@ struct gc {
 
 static inline struct gc_thread *gc_thread_of(const struct reclaim_thread *t)
 {
-	return reclaim_thread_state(t);
+	return (struct gc_thread *)reclaim_thread_state(t);
 }
 
 /* What an object counts for: Go's size class bytes, or pages when large. */

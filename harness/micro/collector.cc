@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// collector.cc - mark per bucket with a read-only walk of the same buckets, sweep per span and per dead bucket with
+// malloc's free in order: the ratios of DESIGN section 8, each pair interleaved in one run, median of rounds.
+#include "micro/micro.hh"
+
+#include <algorithm>
+
+extern "C" {
+#define class class_
+#include "gc/gc_probe.h"
+#undef class
+}
+
+namespace micro
+{
+
+constexpr unsigned ROUNDS = 9, N_DEAD = 1 << 16, BUCKET_BYTES = sizeof(struct bucket);
+
+// The arrays of a map, as its tracer shows them.
+struct arrays {
+	struct one {
+		struct bucket *buckets;
+		uint64_t n;
+	} list[2];
+	unsigned n = 0;
+};
+
+static bool note_array(void *ctx, void *array, uint64_t n_buckets, bool)
+{
+	auto *a = static_cast<arrays *>(ctx);
+
+	if (a->n < 2)
+		a->list[a->n++] = {static_cast<struct bucket *>(array), n_buckets};
+	return false;
+}
+
+static arrays arrays_of(domain &d)
+{
+	arrays a;
+	struct hmap_visitor v = {};
+
+	v.ctx = &a;
+	v.array = note_array;
+	hmap_trace(d.map, d.t, &v);
+	return a;
+}
+
+// The least that anyone must do who looks at every bucket in address order: read its link, go where it leads.
+// `with_cells` reads the eight values too.  Prefetched as far ahead as the marker does.
+static uint64_t walk(const arrays &a, struct heap_packing packing, bool with_cells,
+		     uint64_t &n_buckets)
+{
+	uint64_t sum = 0;
+
+	for (unsigned k = 0; k < a.n; k++)
+		for (uint64_t i = 0; i < a.list[k].n; i++) {
+			const struct bucket *b = &a.list[k].buckets[i];
+
+			__builtin_prefetch(b + 6);
+			if (with_cells) {
+				__builtin_prefetch(&b[6].cells[3]);
+				__builtin_prefetch(&b[6].cells[6]);
+			}
+			for (; b; b = link_pointer(packing, load_acquire(&b->link))) {
+				sum += load_relaxed(&b->tophash);
+				for (unsigned j = 0; with_cells && j < 8; j++)
+					sum += load_relaxed(&b->cells[j].value);
+				n_buckets++;
+			}
+		}
+	return sum;
+}
+
+static void mark_against_walk(benchmark::State &state, context &c, hmap_mode mode,
+			      const char *options, bool is_goal)
+{
+	domain d(c, "mark", options, mode);
+	const struct heap_packing packing = heap_packing(reclaim_heap(d.r));
+	std::vector<double> marks, walks, ratios;
+
+	d.fill(0, UINT64_C(1) << state.range(0));
+	const arrays a = arrays_of(d);
+
+	for (auto _ : state) {
+		struct gc_probe_mark mark;
+		uint64_t n_walked = 0;
+		const uint64_t begin = clock_ticks(&c.clock);
+
+		benchmark::DoNotOptimize(walk(a, packing, mode == HMAP_PAYLOAD, n_walked));
+		const double walk_ns = seconds_since(c, begin) * 1e9 / (double)n_walked;
+
+		if (gc_probe_mark(d.t, &mark)) {
+			state.SkipWithError("cannot mark by hand");
+			return;
+		}
+		gc_probe_clear(d.t);
+		if (mark.n_buckets != n_walked) {
+			state.SkipWithError("mark and walk saw different buckets");
+			return;
+		}
+		const double mark_ns = (double)mark.ns / (double)mark.n_buckets;
+
+		state.SetIterationTime((double)std::max<uint64_t>(mark.ns, 1) * 1e-9 /
+				       (double)mark.n_buckets);
+		marks.push_back(mark_ns);
+		walks.push_back(walk_ns);
+		ratios.push_back(mark_ns / walk_ns);
+		state.counters["buckets"] = (double)n_walked;
+	}
+	state.counters["mark_ns"] = median(marks);
+	state.counters["walk_ns"] = median(walks);
+	state.counters["mark_over_walk"] = median(ratios);
+	if (is_goal)
+		c.goals.push_back(
+			{"mark / read-only walk, 2^" + std::to_string(state.range(0)) + " keys",
+			 "x", 1.15, 0.5, median(ratios)});
+}
+
+// Frees of N_DEAD malloc'ed buckets in the order they came, ns each.
+static double malloc_frees_ns(context &c, std::vector<void *> &objects)
+{
+	for (auto &object : objects) {
+		object = malloc(BUCKET_BYTES);
+		*static_cast<volatile char *>(object) = 0;
+	}
+	const uint64_t begin = clock_ticks(&c.clock);
+
+	for (auto object : objects)
+		free(object);
+	return seconds_since(c, begin) * 1e9 / (double)objects.size();
+}
+
+// One cycle by hand; its background sweep: ns in all, and the spans.
+static bool sweep(domain &d, double &ns, uint64_t &n_spans, uint64_t &n_freed)
+{
+	const struct gc_log *log = reclaim_ops(d.r)->gc_log(d.r);
+	struct gc_log_cycle cycle;
+
+	reclaim_ops(d.r)->collect(d.t);
+	if (!gc_log_get(log, gc_log_n_cycles(log), &cycle) || !cycle.sweep_end_ticks)
+		return false;
+	n_spans = 0;
+	for (unsigned by = 0; by < GC_N_SWEPT_BY; by++)
+		n_spans += cycle.n_spans_swept[by];
+	ns = (double)cycle.sweep_ns;
+	n_freed = cycle.n_objects_freed;
+	return n_spans > 0;
+}
+
+// Of N_DEAD buckets one in `state.range(0)` dies (0: none); the first cycle of a round has all of them alive.
+static void sweep_against_malloc(benchmark::State &state, context &c, bool is_goal)
+{
+	domain d(c, "sweepgen", "trigger=hand,batch=1000000", HMAP_PLAIN);
+	std::vector<void *> objects(N_DEAD), mallocs(N_DEAD);
+	std::vector<double> spans, deads, frees, ratios;
+	uint64_t n_freed_wrong = 0;
+
+	for (auto _ : state) {
+		double idle_ns, ns;
+		uint64_t n_idle, n_spans, n_freed;
+
+		for (auto &object : objects)
+			object = reclaim_alloc(d.t, OBJ_BUCKET, BUCKET_BYTES, false);
+		const double free_ns = malloc_frees_ns(c, mallocs);
+
+		if (!sweep(d, idle_ns, n_idle, n_freed)) {
+			state.SkipWithError("no sweep in the log");
+			return;
+		}
+		n_freed_wrong += n_freed;
+		for (auto object : objects)
+			reclaim_retire(d.t, object, false);
+		if (!sweep(d, ns, n_spans, n_freed)) {
+			state.SkipWithError("no sweep in the log");
+			return;
+		}
+		n_freed_wrong += n_freed != N_DEAD;
+		state.SetIterationTime(std::max(ns, 1.0) * 1e-9 / N_DEAD);
+		spans.push_back(idle_ns / (double)n_idle);
+		deads.push_back(ns / N_DEAD);
+		frees.push_back(free_ns);
+		ratios.push_back(ns / N_DEAD / free_ns);
+		state.counters["spans"] = (double)n_spans;
+	}
+	if (n_freed_wrong)
+		state.SkipWithError("the sweep freed what it should not, or left something");
+	state.counters["span_ns"] = median(spans);
+	state.counters["dead_ns"] = median(deads);
+	state.counters["malloc_free_ns"] = median(frees);
+	state.counters["dead_over_malloc"] = median(ratios);
+	if (!is_goal)
+		return;
+	c.goals.push_back({"sweep of a span with nothing dead", "ns", 12, NAN, median(spans)});
+	c.goals.push_back({"sweep per dead bucket / malloc's free in order", "x", 0.35, 0.15,
+			   median(ratios)});
+}
+
+void register_collector(context &c)
+{
+	static const char by_hand[] = "trigger=hand";
+	const auto add = [&](const char *name, hmap_mode mode, const char *options, bool is_goal) {
+		return benchmark::RegisterBenchmark(
+			       name,
+			       [&c, mode, options, is_goal](benchmark::State &s) {
+				       mark_against_walk(s, c, mode, options, is_goal);
+			       })
+			->UseManualTime()
+			->Iterations(ROUNDS)
+			->ArgName("log2_keys");
+	};
+
+	add("mark/plain", HMAP_PLAIN, by_hand, true)->Arg(10)->Arg(16)->Arg(20);
+	add("mark/plain_header", HMAP_PLAIN, "trigger=hand,bits=header", false)->Arg(16)->Arg(20);
+	add("mark/plain_span", HMAP_PLAIN, "trigger=hand,bits=span", false)->Arg(16)->Arg(20);
+	add("mark/payload", HMAP_PAYLOAD, by_hand, false)->Arg(10)->Arg(16)->Arg(20);
+	benchmark::RegisterBenchmark(
+		"sweep/buckets", [&c](benchmark::State &s) { sweep_against_malloc(s, c, true); })
+		->UseManualTime()
+		->Iterations(ROUNDS);
+}
+
+} // namespace micro
