@@ -53,7 +53,7 @@ buildable = $(strip $(eval KEPT := $(1)) \
 
 LIB_SRC     := $(call buildable,$(wildcard core/*.c strategies/*.c strategies/gc/*.c \
 		 strategies/field/*.c))
-HARNESS_SRC := $(wildcard harness/*.c $(patsubst %,harness/%/*.c,load run measure report peers))
+HARNESS_SRC := $(wildcard harness/*.c $(patsubst %,harness/%/*.c,load run measure report peers goref))
 HARNESS_SRC := $(call buildable,$(filter-out harness/main.c,$(HARNESS_SRC)))
 TEST_SRC    := $(call buildable,$(wildcard core/tests/test_*.c strategies/tests/test_*.c \
 		 strategies/gc/tests/test_*.c harness/tests/test_*.c harness/*/tests/test_*.c))
@@ -165,9 +165,8 @@ torture: all ## long runs of every strategy with readers that check ages
 	@BUILD=$(B) scripts/torture
 fuzz: ## feed made-up bytes to the readers of traces, CSV and job files
 	@CC='$(CC)' scripts/fuzz
-go-reference: ## record the real Go runtime again (needs golang-go)
-	@scripts/install-deps --go
-	@scripts/go-reference
+go-reference: all ## the real Go runtime and the model under one load, in turns; ARGS=--quick
+	@BUILD=$(B) scripts/go-reference $(ARGS)
 
 # ---------------------------------------------------------------- installing
 

@@ -35,6 +35,8 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 	(void)t;
 	if (config->mode == HMAP_PAYLOAD && config->value_bytes < sizeof(uint64_t))
 		return -EINVAL;
+	if (config->hint > UINT64_C(1) << 40)
+		return -EINVAL;
 	m = aligned_alloc(PADDING_BYTES, (sizeof(*m) + PADDING_BYTES - 1) / PADDING_BYTES * PADDING_BYTES);
 	if (!m)
 		return -ENOMEM;

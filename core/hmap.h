@@ -43,6 +43,8 @@ struct hmap_config {
 	enum hmap_mode mode;
 	enum hmap_unlink unlink;
 	size_t value_bytes; /* HMAP_PAYLOAD: at least 8 */
+	uint64_t hint;	    /* entries the first array shall hold without growing, as make(map, hint) in Go; 0: B = 0.
+			       At most 2^40 */
 	uint64_t seed;	    /* of the hash; redrawn from itself when a lone mutator empties the map, as Go */
 	hmap_hash_fn *hash; /* NULL: hmap_hash_default.  With one given, `seed` is passed to it unchanged, so it
 			       may be the address of what the function needs; it is not redrawn then */
@@ -61,7 +63,7 @@ struct hmap_hooks {
 	void (*bucket_retired)(void *ctx, void *bucket);
 };
 
-/* 0, -EINVAL or -ENOMEM.  No bucket is allocated before the first insert, as in Go. */
+/* 0, -EINVAL or -ENOMEM.  No bucket is allocated before the first insert. */
 int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 		const struct hmap_config *config) __attribute__((warn_unused_result));
 /* Drop the map: everything it holds is retired by the calling thread, the array as OBJ_MAP (its death and

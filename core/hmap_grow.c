@@ -160,10 +160,20 @@ static struct table *hmap_new_table(struct hmap *m, struct reclaim_thread *t, co
 	return table;
 }
 
-/* Go's hashGrow; also makes the first array (B = 0), as makemap leaves that to the first assign. */
+/* makemap: the smallest B at which `hint` entries are not over the load factor. */
+static unsigned hmap_first_b(const struct hmap *m)
+{
+	unsigned b = 0;
+
+	while (m->config.hint > 0 && hmap_over_load_factor((int64_t)m->config.hint, b))
+		b++;
+	return b;
+}
+
+/* Go's hashGrow; also makes the first array, as makemap leaves that to the first assign when B = 0. */
 static bool hmap_grow_locked(struct hmap *m, struct reclaim_thread *t, struct table *table, bool bigger)
 {
-	const unsigned b = table ? table->b + bigger : 0;
+	const unsigned b = table ? table->b + bigger : hmap_first_b(m);
 	struct table *next = hmap_new_table(m, t, table);
 	struct array_extra *extra = NULL;
 	struct bucket *array = next ? hmap_new_array(m, t, b, &extra) : NULL;
