@@ -50,17 +50,35 @@ struct peer_thread {
 	uint64_t seed;
 };
 
-/* The library's arrays.  A replaced one is kept until readers are done: until the process ends, as it is never
- * replaced while the table is presized and in its mode for deletes. */
+/* The library's arrays: a head before each, so that a replaced one can wait for readers. */
+struct ckhs_array {
+	struct rcu_head head;
+} __attribute__((aligned(16)));
+
 static void *ckhs_malloc(size_t bytes)
 {
-	return malloc(bytes);
+	struct ckhs_array *array = malloc(sizeof(*array) + bytes); /* freed in ckhs_free() */
+
+	return array ? array + 1 : NULL;
 }
+
+static void ckhs_array_is_safe(struct rcu_head *head)
+{
+	order_acquired(head); /* pairs with ckhs_free() */
+	free(caa_container_of(head, struct ckhs_array, head));
+}
+
 static void ckhs_free(void *p, size_t bytes, bool is_deferred)
 {
+	struct ckhs_array *array = (struct ckhs_array *)p - 1;
+
 	(void)bytes;
-	if (!is_deferred)
-		free(p);
+	if (!is_deferred) {
+		free(array);
+		return;
+	}
+	order_released(&array->head);
+	urcu_qsbr_call_rcu(&array->head, ckhs_array_is_safe);
 }
 static struct ck_malloc ckhs_allocator = {.malloc = ckhs_malloc, .free = ckhs_free};
 
