@@ -56,7 +56,7 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 	m->config = *config;
 	m->hash = config->hash == hmap_hash_default ? NULL : config->hash;
 	m->r = r;
-	m->flags = reclaim_ops(r)->flags;
+	m->flags = reclaim_flags(r);
 	m->packing = heap_packing(reclaim_heap(r));
 	m->version_mask = link_version(m->packing, UINT64_MAX);
 	m->is_payload = config->mode == HMAP_PAYLOAD;

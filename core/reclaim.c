@@ -126,6 +126,7 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 		snprintf(message, message_size, "the heap cannot be created: %s", strerror(-err));
 		goto out;
 	}
+	r->flags = ops->flags_in_use ? ops->flags_in_use(r) : ops->flags;
 	err = ops->init(r);
 	if (err) {
 		snprintf(message, message_size, "strategy %s cannot start: %s", ops->name, strerror(-err));
@@ -186,6 +187,10 @@ const struct reclaim_ops *reclaim_ops(const struct reclaim *r)
 {
 	return r->ops;
 }
+uint32_t reclaim_flags(const struct reclaim *r)
+{
+	return r->flags;
+}
 struct heap *reclaim_heap(const struct reclaim *r)
 {
 	return r->heap;
@@ -233,7 +238,7 @@ static struct reclaim_thread *reclaim_take_record(struct reclaim *r)
 		}
 		t->r = r;
 		t->ops = r->thread_ops;
-		t->flags = r->audit ? r->ops->flags & ~(uint32_t)TRACES : r->ops->flags;
+		t->flags = r->audit ? r->flags & ~(uint32_t)TRACES : r->flags;
 		t->index = i;
 		t->tracking = r->config.tracking;
 		t->clock = r->clock;

@@ -101,6 +101,8 @@ struct reclaim_ops {
 
 	/* Required.  0 or -errno; may allocate and start threads. */
 	int (*init)(struct reclaim *r);
+	/* Optional: the flags that hold with the options as they are set, a subset of `flags`. */
+	uint32_t (*flags_in_use)(const struct reclaim *r);
 	/* Required.  No thread is registered, drain has run.  Undoes a half-done init too. */
 	void (*fini)(struct reclaim *r);
 	/* Required.  On the thread itself.  May allocate and block; 0 or -errno. */
@@ -186,7 +188,7 @@ struct reclaim_counters {
 struct reclaim_thread {
 	struct reclaim *r;
 	const struct reclaim_ops *ops;
-	uint32_t flags; /* ops->flags; without TRACES where an audit wants to be told of retires */
+	uint32_t flags; /* reclaim_flags(); without TRACES where an audit wants to be told of retires */
 	uint32_t index; /* 0 .. max_threads-1; reused after unregister */
 	enum reclaim_role role;
 	bool is_registered, is_visible; /* reclaim.c's, under the registry lock */
@@ -212,6 +214,8 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 void reclaim_destroy(struct reclaim *r);
 
 const struct reclaim_ops *reclaim_ops(const struct reclaim *r);
+/* The strategy's flags, as its options leave them. */
+uint32_t reclaim_flags(const struct reclaim *r);
 struct heap *reclaim_heap(const struct reclaim *r);
 const struct clock *reclaim_clock(const struct reclaim *r);
 void *reclaim_state(const struct reclaim *r);

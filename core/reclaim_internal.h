@@ -15,6 +15,7 @@ struct reclaim {
 	struct reclaim_config config;
 	const struct reclaim_ops *ops;
 	const struct reclaim_ops *thread_ops; /* what threads call: ops, or the audit's copy */
+	uint32_t flags; /* ops->flags, as the options leave them */
 	const struct clock *clock;
 	struct heap *heap;
 	void *state; /* the strategy's */
