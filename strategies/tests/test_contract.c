@@ -446,6 +446,7 @@ static void test_stall_is_as_flagged(void **state)
 	for (uint64_t i = 0; i < n; i++)
 		reclaim_poll(t);
 	limbo = box_n_limbo(box);
+	print_message("           %lu retired beside a stalled reader, %lu held back\n", n, limbo);
 	if (t->flags & STALL_UNBOUNDED) {
 		if (limbo < n)
 			fail_msg("%s: unbounded by its flag, but only %lu of %lu are held", c->name, limbo, n);
