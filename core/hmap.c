@@ -372,7 +372,7 @@ static void hmap_drop_value(struct hmap *m, struct reclaim_thread *t, uint64_t w
 enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t value)
 {
 	struct hmap_local *local = &m->locals[t->index];
-	unsigned n_spins = 0;
+	unsigned n_spins = 0, n_growths = 0;
 	uint64_t word;
 
 	if (!hmap_make_value(m, t, value, &word))
@@ -402,7 +402,9 @@ enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t 
 				reclaim_retire(t, (void *)old, table->old != NULL);
 			return HMAP_REPLACED;
 		}
-		if (unlikely(hmap_wants_growth(m, local, table))) {
+		/* Two a call: a growth that does not cure what asked for it (many keys of one bucket) must not
+		 * keep the insert from ever being done. */
+		if (unlikely(hmap_wants_growth(m, local, table)) && n_growths++ < 2) {
 			hmap_unlock(p.head);
 			if (!hmap_grow_begin(m, t, table))
 				break;

@@ -213,13 +213,14 @@ static bool hmap_grow_locked(struct hmap *m, struct reclaim_thread *t, struct ta
 
 bool hmap_grow_begin(struct hmap *m, struct reclaim_thread *t, struct table *table)
 {
-	const struct hmap_local *local = &m->locals[t->index];
 	bool ok = true;
 
 	hmap_grow_lock(m, t);
 	/* acquire: pairs with hmap_publish_table() of whoever came first. */
 	if (hmap_table(m) == table) {
-		const int64_t count = hmap_count_seen(m, local) + 1;
+		/* All threads' counts, not just what this one sees: with the lagging count a table that is too
+		 * small would be grown at the same size, for nothing. */
+		const int64_t count = (int64_t)hmap_count(m) + 1;
 
 		if (!table)
 			ok = hmap_grow_locked(m, t, NULL, false);
