@@ -78,6 +78,14 @@ HARNESS_LIBS := -lpfm -linih -ljansson -lcsv -lz -lzstd -lhwloc -lxxhash
 JOBS = $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 SUBMAKE = $(MAKE) --no-print-directory $(JOBS)
 
+# Faults on purpose, and torture: test programs that are no cmocka tests.
+$(B)/controls: $(B)/strategies/tests/controls/controls.o $(B)/strategies/tests/controls/scenario.o \
+		$(B)/libreclaimbench.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(STRATEGY_LIBS) $(LDLIBS)
+$(B)/torture: $(B)/strategies/tests/torture/torture.o $(B)/strategies/tests/controls/scenario.o \
+		$(B)/libreclaimbench.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(STRATEGY_LIBS) $(LDLIBS)
+
 .PHONY: all tests check check-long bench micro lint format plot install uninstall coverage torture \
 	go-reference fuzz clean help
 

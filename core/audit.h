@@ -46,6 +46,7 @@ enum audit_fault {
 	AUDIT_WRITE_FREED,	/* written after it was freed */
 	AUDIT_UNMARKED,		/* reachable, and the sweep would free it */
 	AUDIT_SWEPT_TWICE,	/* two sweepers had one span */
+	AUDIT_SPAN_STATE,	/* a span is in a state that excludes what is done to it */
 	AUDIT_REACHABLE_FREED,	/* a checkpoint reached freed memory */
 	AUDIT_REACHABLE_RETIRED, /* a checkpoint reached what was retired */
 	AUDIT_REACHABLE_TWICE,	/* a checkpoint reached one object by two ways */

@@ -4,12 +4,32 @@
 
 enum search_result { SEARCH_MISS, SEARCH_HIT, SEARCH_AGAIN };
 
+/* Was the chain locked between two looks at its head?
+ *
+ * Control `aba` compares the address alone.  The interleaving, as articles on reuse tell it:
+ *
+ *   reader, looking for K              writer
+ *   link word: address P
+ *   tophash and key of cell i are K's
+ *                                      deletes K, cell i is empty
+ *                                      puts K2 into cell i: key, value, tophash
+ *   value of cell i is K2's
+ *   link word: address P, as before: "not moved", K2's value is returned for K
+ *
+ * The version has advanced by two meanwhile; that is what tells. */
+static inline bool hmap_has_moved(const struct hmap *m, uint64_t before, uint64_t now)
+{
+	if (CONTROL(aba))
+		return link_pointer(m->packing, before) != link_pointer(m->packing, now);
+	return !hmap_same_version(m, now, before);
+}
+
 /* Look for the key in one chain.  AGAIN: a cell was reused, or may have been, while it was read. */
 static inline enum search_result hmap_search_chain(const struct hmap *m, const struct bucket *head,
 						   uint64_t key, uint8_t top, uint64_t *value)
 {
 	/* acquire: pairs with hmap_unlock() and hmap_lock_seen(). */
-	const uint64_t seen = load_acquire(&head->link);
+	const uint64_t seen = ((void)AUDIT_SEE(m->r, head), load_acquire(&head->link));
 	uint64_t link = seen;
 
 	for (const struct bucket *b = head;;) {
@@ -25,9 +45,11 @@ static inline enum search_result hmap_search_chain(const struct hmap *m, const s
 			 * stores, so that the second look at the version sees the advance before them. */
 			if (load_acquire(&c->key) != key)
 				continue;
+			if (CONTROL(aba))
+				PERTURB_HERE();
 			v = load_acquire(&c->value);
 			/* Relaxed: ordered after the value by its acquire. */
-			if (unlikely(!hmap_same_version(m, load_relaxed(&head->link), seen)))
+			if (unlikely(hmap_has_moved(m, seen, load_relaxed(&head->link))))
 				return SEARCH_AGAIN;
 			AUDIT_SAME(m->r, b, generation);
 			if (m->is_payload && unlikely(!v))
@@ -127,9 +149,15 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 			if (m->is_payload) {
 				if (!v)
 					return SEARCH_MISS;
+				if (CONTROL(no_recheck))
+					PERTURB_HERE();
 				t->ops->protect(t, SLOT_PAYLOAD, (void *)v);
 				/* Still in its cell, in a bucket that is linked and not evacuated: then it was
 				 * not retired before it was protected. */
+				if (CONTROL(no_recheck)) {
+					*value = v;
+					return SEARCH_HIT;
+				}
 				if (load_seq_cst(&c->value) != v || tophash_evacuated(load_seq_cst(&head->tophash)) ||
 				    (b != head && (load_seq_cst(&b->link) & LINK_TAG)))
 					return SEARCH_AGAIN;
@@ -142,6 +170,8 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 		AUDIT_SAME(m->r, b, generation);
 		if (tophash_ends(word))
 			return SEARCH_MISS;
+		if (CONTROL(no_tag) && b != head)
+			PERTURB_LONG();
 		link = load_acquire(&b->link);
 		const struct bucket *next = link_pointer(m->packing, link);
 
@@ -192,7 +222,7 @@ bool hmap_get(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *
 
 	if (unlikely(m->flags & NEEDS_PROTECT))
 		return hmap_get_protected(m, t, key, value);
-	if (unlikely(m->flags & READER_LOCKS))
+	if (unlikely(m->flags & READER_LOCKS) && !CONTROL(no_exclusion))
 		hmap_stripe_lock(m, t, key);
 	table = hmap_table(m);
 	if (unlikely(!table))

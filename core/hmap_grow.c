@@ -255,7 +255,7 @@ static void hmap_grow_end(struct hmap *m, struct reclaim_thread *t, struct table
 	store_relaxed(&m->stripe_mask, (next->mask < HMAP_N_STRIPES ? next->mask : HMAP_N_STRIPES - 1));
 	hmap_barrier(m, t, table, next);
 	xchg_seq_cst(&m->table, next);
-	for (uint64_t i = 0; chains_stand && i < extra->n_buckets; i++) {
+	for (uint64_t i = 0; chains_stand && !CONTROL(leak_chain) && i < extra->n_buckets; i++) {
 		if (extra->overflow_bits && !load_relaxed(&extra->overflow_bits[i / 64])) {
 			i |= 63; /* no bucket of these 64 leads on */
 			continue;
@@ -386,6 +386,8 @@ static bool hmap_copy_chain(struct hmap *m, struct reclaim_thread *t, struct tab
 				return false;
 		}
 	}
+	if (CONTROL(mark_before_copy))
+		return true; /* the caller does it, too late */
 	hmap_destination_flush(&xy[0]);
 	hmap_destination_flush(&xy[1]);
 	return true;
@@ -451,6 +453,23 @@ static bool hmap_evacuate_locked(struct hmap *m, struct reclaim_thread *t, struc
 		/* Relaxed: read when the array is unreachable or all is quiet. */
 		store_relaxed(&table->old_extra->death_ticks[index], clock_ticks(t->clock) | 1);
 	hmap_publish_marks(m, table, head);
+	/* Control `mark_before_copy`: dangling on migration.  The interleaving:
+	 *
+	 *   evacuator                          reader, looking for K, which is in the map all the time
+	 *   copies cells
+	 *   marks the old head: evacuated
+	 *                                      old head is evacuated: go to the new bucket
+	 *                                      its tophash bytes say "empty": K is missed
+	 *   shows the copied cells
+	 *
+	 * And what a writer puts there in between is overwritten: its payload dangles. */
+	if (CONTROL(mark_before_copy)) {
+		PERTURB_LONG();
+		hmap_destination_flush(&xy[0]);
+		hmap_destination_flush(&xy[1]);
+	}
+	if (!clears && CONTROL(double_retire))
+		hmap_retire_chain(m, t, table, hmap_next(m, head), true);
 	if (clears) {
 		struct bucket *chain = hmap_next(m, head);
 

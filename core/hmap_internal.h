@@ -57,9 +57,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
 #include "heap_span.h"
 #include "hmap.h"
 #include "hmap_layout.h"
+#include "perturb.h"
 
 #define HMAP_N_STRIPES 256u /* READER_LOCKS only; 64 B each: more than enough for 16 threads */
 #define LOAD_FACTOR_NUM 13  /* 6.5 entries per bucket, Go's loadFactorNum / loadFactorDen */
@@ -184,6 +186,7 @@ static inline void hmap_lock(const struct hmap *m, struct bucket *head)
 
 		if (!(seen & LINK_LOCK) && hmap_lock_seen(m, head, seen))
 			return;
+		(void)AUDIT_SEE(m->r, head); /* freed memory looks locked */
 		hmap_backoff(&n_spins);
 	}
 }
@@ -325,7 +328,7 @@ void hmap_retire_chain(struct hmap *m, struct reclaim_thread *t, const struct ta
 
 static inline void hmap_barrier(const struct hmap *m, struct reclaim_thread *t, void *old, void *new)
 {
-	if (unlikely(m->flags & NEEDS_BARRIER))
+	if (unlikely(m->flags & NEEDS_BARRIER) && !CONTROL(no_barrier))
 		t->ops->write_barrier(t, old, new);
 }
 

@@ -58,4 +58,11 @@ void perturb_act(struct perturb *p)
 	}
 }
 
+void perturb_sleep(struct perturb *p)
+{
+	const struct timespec ts = {.tv_nsec = 20000 + (long)((perturb_next(p) >> 16) % 100000)};
+
+	nanosleep(&ts, NULL);
+}
+
 #endif

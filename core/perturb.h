@@ -25,6 +25,7 @@ extern _Thread_local struct perturb perturb_self;
 void perturb_set_seed(uint64_t seed);
 void perturb_thread(uint64_t index);
 void perturb_act(struct perturb *p);
+void perturb_sleep(struct perturb *p);
 
 static inline void perturb_point(void)
 {
@@ -33,6 +34,12 @@ static inline void perturb_point(void)
 }
 #define PERTURB_THREAD(index) perturb_thread(index)
 /* A place where a pause is worth more than elsewhere: inside what a control has broken. */
+/* The same, and long enough for another thread's whole operation. */
+#define PERTURB_LONG()                                                                             \
+	do {                                                                                       \
+		if (perturb_self.state)                                                            \
+			perturb_sleep(&perturb_self);                                              \
+	} while (0)
 #define PERTURB_HERE()                                                                             \
 	do {                                                                                       \
 		if (perturb_self.state)                                                            \
@@ -42,6 +49,7 @@ static inline void perturb_point(void)
 #else
 #define PERTURB_THREAD(index) ((void)0)
 #define PERTURB_HERE()	      ((void)0)
+#define PERTURB_LONG()	      ((void)0)
 #endif
 
 #endif

@@ -21,6 +21,7 @@
 #include <ck_epoch.h>
 #include <string.h>
 
+#include "control.h"
 #include "field/order.h"
 #include "field/records.h"
 
@@ -75,6 +76,8 @@ static void ebr_process(struct record *rec, struct reclaim_thread *t, bool is_fo
 	for (struct limbo_node *node = rec->fresh.head; node; node = node->next)
 		ck_epoch_call(ck, &((struct ebr_node *)node)->entry, ebr_dispatched);
 	rec->fresh = (struct limbo){0};
+	if (CONTROL(epoch_early))
+		ck_pr_inc_uint(&ebr->epoch.epoch); /* without a look at who is in the epoch before */
 	ck_epoch_poll_deferred(ck, &deferred);
 	/* Pairs with ebr_exit(): the library has seen the sections end. */
 	order_acquired(&ebr->epoch);

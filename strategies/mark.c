@@ -10,6 +10,8 @@
  */
 #include "mark.h"
 
+#include "control.h"
+
 static const struct gc_kind mark_kind = {.marks = true, .has_buckets = true};
 
 static int mark_init(struct reclaim *r)
@@ -24,7 +26,8 @@ void mark_allocated(struct reclaim_thread *t, void *object, enum obj_class class
 
 	/* Marking is switched on and off only while this thread is parked or offline. */
 	if (unlikely(gc_world_flags(&gc->world) & GC_FLAG_MARKING)) {
-		gc_mark_black(gc, g, object);
+		if (!CONTROL(alloc_white))
+			gc_mark_black(gc, g, object);
 		g->assist_bytes -= (int64_t)gc_charge_bytes(g, class, bytes);
 	} else if (class == OBJ_ARRAY || class == OBJ_BUCKET) {
 		add_relaxed(&gc->pacer.scannable_bytes, bytes); /* relaxed: pacing */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
+
 /* A new record, held by the caller and belonging to it; NULL with -errno. */
 static struct record *records_add(struct records *rs, bool has_thread, int *err)
 {
@@ -120,6 +122,10 @@ struct record *records_join(struct records *rs, int *err)
 
 void records_leave(struct record *rec)
 {
+	if (CONTROL(exit_drops)) {
+		rec->n_limbo -= rec->fresh.n;
+		rec->fresh = (struct limbo){0};
+	}
 	/* An offline thread has lent it already. */
 	if (load_relaxed(&rec->state) == RECORD_OWNED)
 		record_lend(rec);

@@ -16,9 +16,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "control.h"
 #include "gc/gc.h"
 #include "hmap.h"
 #include "hmap_layout.h"
+#include "perturb.h"
 
 enum {
 	GC_CHUNK_BUCKETS =
@@ -93,6 +95,22 @@ static inline bool gc_mark_set(_Atomic(uint64_t) *bits, uint32_t i)
 
 	if (load_relaxed(&bits[i / 64]) & bit)
 		return false;
+	/* Control `plain_mark`: bits lost in shared mark words.  The interleaving:
+	 *
+	 *   marker A, object 3                 marker B, object 5 of the same word
+	 *   reads 0
+	 *                                      reads 0
+	 *   writes bit 3
+	 *                                      writes bit 5 alone: object 3 is white again
+	 *
+	 * A has counted object 3 as done, nobody comes back to it, and the sweep frees it while it is in use. */
+	if (CONTROL(plain_mark)) {
+		const uint64_t word = load_relaxed(&bits[i / 64]);
+
+		PERTURB_HERE();
+		store_relaxed(&bits[i / 64], word | bit);
+		return true;
+	}
 	return !(or_relaxed(&bits[i / 64], bit) & bit);
 }
 
@@ -139,7 +157,7 @@ static inline void gc_mark_header(struct bucket *b)
 {
 	static const volatile uint64_t zero = 0;
 
-	or_relaxed(&b->link, zero); /* relaxed: the value stays */
+	or_relaxed(&b->link, CONTROL(shared_bit) ? LINK_TAG : zero); /* relaxed: the value stays */
 }
 
 static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const struct bucket *b)

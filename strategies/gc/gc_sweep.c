@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
 #include "gc/gc.h"
+#include "perturb.h"
 
 const char *const gc_span_state_names[GC_N_SPAN_STATES] = {"sg-2", "sg-1", "sg", "sg+1", "sg+3"};
 
 static void __attribute__((noreturn, cold))
 gc_span_die(const struct gc *gc, const struct heap_span *s, uint32_t found, const char *where)
 {
+	audit_report(gc->r, AUDIT_SPAN_STATE, s->base, where);
 	fprintf(stderr, "gc: %s: span %u of %s at %p is in state %u, the generation is %u\n", where,
 		s->index, obj_class_names[s->class], (void *)s->base, found,
 		load_relaxed(&gc->sweep.sweepgen));
@@ -235,8 +238,12 @@ static bool gc_sweep_try(struct gc *gc, struct heap_span *s, struct gc_tally *ta
 
 	if (load_relaxed(&s->sweepgen) != expected) /* relaxed: the CAS decides */
 		return false;
+	if (CONTROL(sweep_twice)) {
+		PERTURB_HERE();
+		store_release(&s->sweepgen, expected + 1);
+	}
 	/* acquire: pairs with gc_sweep_uncached() and gc_sweep_created() */
-	if (!cas_acq_rel(&s->sweepgen, &expected, expected + 1))
+	else if (!cas_acq_rel(&s->sweepgen, &expected, expected + 1))
 		return false;
 	gc_tally_leave(tally, gc, s, GC_SPAN_NEEDS, GC_SPAN_SWEPT, now_ticks);
 	return true;

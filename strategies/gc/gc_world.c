@@ -10,6 +10,8 @@
 #include <sched.h>
 #include <time.h>
 
+#include "control.h"
+
 /* A stop of some microseconds is waited for without sleeping: waking a thread costs some 50 us. */
 enum { GC_N_SPINS = 2000, GC_N_SPINS_PER_YIELD = 100 };
 
@@ -187,7 +189,8 @@ static struct gc_member *gc_world_not_parked(struct gc_world *w)
 {
 	for (struct gc_member *m = w->members; m; m = m->next)
 		/* seq_cst: after the store of STOP; acquires what the thread did */
-		if (!m->is_collector && load_seq_cst(&m->state) == GC_ONLINE)
+		if (!m->is_collector && load_seq_cst(&m->state) == GC_ONLINE &&
+		    !(CONTROL(handshake_skips) && m->index == 2))
 			return m;
 	return NULL;
 }
@@ -277,6 +280,8 @@ again:
 			continue;
 		if (gc_world_visit_offline(w, m))
 			goto again;
+		if (CONTROL(handshake_skips) && m->index == 2)
+			continue;
 		missing = m;
 	}
 	return missing;

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* controls.c - runs one fault on purpose with many seeds, each in a process of its own, and the sound version of the
+ * same code with more: `controls NAME SEEDS SOUND` prints a row of results/reference/controls.csv; `controls` alone
+ * lists the names.  `controls NAME replay SEED` runs one seed and prints what is found.  Built by make controls. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "tests/controls/scenario.h"
+#include "perturb.h"
+#include "registry.h"
+
+#define FAULT(name) (UINT64_C(1) << AUDIT_##name)
+/* What reaching memory too late looks like: which of these comes first depends on who is where. */
+#define FREED_TOO_EARLY (FAULT(FREE_HELD) | FAULT(READ_FREED) | FAULT(READ_REUSED))
+
+/* A child's exit code: this plus the fault's number; 0: nothing found. */
+#define EXIT_FAULT 64
+#define CHILD_LIMIT_S 60
+/* The sound version has nothing to be caught by, and runs all its rounds: so many at most. */
+#define MAX_SOUND_ROUNDS 4u
+
+struct control_case {
+	enum control control;
+	const char *strategy, *options;
+	enum hmap_mode mode;
+	enum hmap_unlink unlink;
+	uint64_t n_keys, n_ops;
+	unsigned n_rounds;
+	uint64_t expected; /* faults that name it */
+};
+
+static const struct control_case cases[] = {
+	{CONTROL_no_exclusion, "immediate", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 4, FREED_TOO_EARLY},
+	{CONTROL_epoch_early, "ebr", "batch=2", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 4, FREED_TOO_EARLY},
+	{CONTROL_exit_drops, "ebr", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 64, 300, 2, FAULT(LOST)},
+	{CONTROL_handshake_skips, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 500, 6,
+	 FREED_TOO_EARLY | FAULT(SPAN_STATE) | FAULT(LOST)},
+	{CONTROL_no_barrier, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 600, 16,
+	 FAULT(UNMARKED)},
+	{CONTROL_plain_mark, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 200, 500, 6,
+	 FAULT(UNMARKED)},
+	{CONTROL_aba, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_GO, 24, 800, 6, FAULT(READ_WRONG)},
+	{CONTROL_mark_before_copy, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 400, 16,
+	 FAULT(KEY_MISSED) | FAULT(MAP_INVALID) | FAULT(LEAKED)},
+	{CONTROL_alloc_white, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 500, 6,
+	 FAULT(UNMARKED)},
+	{CONTROL_sweep_twice, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 300, 500, 8,
+	 FAULT(SWEPT_TWICE) | FAULT(DOUBLE_FREE) | FAULT(SPAN_STATE)},
+	{CONTROL_double_retire, "ebr", NULL, HMAP_PLAIN, HMAP_UNLINK_EMPTY, 600, 400, 3, FAULT(DOUBLE_RETIRE)},
+	{CONTROL_shared_bit, "mark", "trigger=hand,bits=header", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 200, 200, 2,
+	 FAULT(MAP_INVALID)},
+	{CONTROL_early_exit, "ebr", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 400, 4, FREED_TOO_EARLY},
+	{CONTROL_leak_chain, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_EMPTY, 600, 300, 3,
+	 FAULT(LEAKED)},
+	{CONTROL_no_recheck, "hazard", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 500, 4, FREED_TOO_EARLY},
+	{CONTROL_no_tag, "hazard", "batch=1", HMAP_PLAIN, HMAP_UNLINK_EMPTY, 120, 800, 240, FREED_TOO_EARLY},
+};
+#define N_CASES (sizeof(cases) / sizeof(cases[0]))
+
+static void found(void *ctx, enum audit_fault fault, const char *what)
+{
+	if (*(bool *)ctx) {
+		printf("%s\n", what);
+		fflush(stdout);
+	}
+	_exit(EXIT_FAULT + (int)fault);
+}
+
+/* Poison is no address a processor knows: following it is a general protection fault, which has no address of its
+ * own.  Only what is safe in a handler. */
+static void on_segv(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	(void)context;
+	_exit(info->si_code == SI_KERNEL ? EXIT_FAULT + AUDIT_READ_FREED : 3);
+}
+
+static void run_seed(const struct control_case *c, bool is_broken, uint64_t seed, bool is_verbose)
+{
+	const struct scenario s = {.ops = reclaim_strategy_find(c->strategy),
+				   .options = c->options,
+				   .mode = c->mode,
+				   .unlink = c->unlink,
+				   .alloc = HEAP_SPAN,
+				   .audit = true,
+				   .n_threads = 3,
+				   .n_rounds = is_broken || c->n_rounds < MAX_SOUND_ROUNDS ?
+						       c->n_rounds :
+						       MAX_SOUND_ROUNDS,
+				   .n_ops = c->n_ops,
+				   .n_keys = c->n_keys,
+				   .stall_1_in = 16,
+				   .seed = seed,
+				   .on_fault = found,
+				   .ctx = &is_verbose};
+	struct scenario_result result;
+	char message[256] = "";
+
+	const struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGSEGV, &action, NULL);
+	control_chosen = is_broken ? c->control : CONTROL_none;
+	perturb_set_seed(seed);
+	if (scenario_run(&s, &result, message, sizeof(message))) {
+		fprintf(stderr, "%s: %s\n", c->strategy, message);
+		_exit(2);
+	}
+	if (is_verbose)
+		printf("nothing found: %llu operations, %llu growths, %llu checkpoints, %llu objects freed\n",
+		       (unsigned long long)result.n_ops, (unsigned long long)result.n_growths,
+		       (unsigned long long)result.n_checkpoints, (unsigned long long)result.n_freed);
+	fflush(stdout);
+	_exit(0);
+}
+
+/* The child's exit code; -signal when it was killed. */
+static int run_child(const struct control_case *c, bool is_broken, uint64_t seed, bool is_verbose)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (pid < 0) {
+		perror("fork");
+		exit(2);
+	}
+	if (pid == 0) {
+		if (!is_verbose && !freopen("/dev/null", "w", stderr))
+			_exit(2);
+		alarm(CHILD_LIMIT_S);
+		run_seed(c, is_broken, seed, is_verbose);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 2;
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static const char *outcome_text(int code)
+{
+	static char text[32];
+
+	if (code >= EXIT_FAULT && code < EXIT_FAULT + AUDIT_N_FAULTS)
+		return audit_fault_names[code - EXIT_FAULT];
+	snprintf(text, sizeof(text), code < 0 ? "signal %d" : "exit %d", code < 0 ? -code : code);
+	return text;
+}
+
+/* Faults found, most frequent first: "read_freed 14; free_held 6". */
+static void print_names(const unsigned *n_by_fault)
+{
+	unsigned left[AUDIT_N_FAULTS];
+	const char *separator = "";
+
+	memcpy(left, n_by_fault, sizeof(left));
+	for (;;) {
+		int best = 0;
+
+		for (int i = 1; i < AUDIT_N_FAULTS; i++)
+			if (left[i] > left[best])
+				best = i;
+		if (!left[best])
+			return;
+		printf("%s%s %u", separator, audit_fault_names[best], left[best]);
+		left[best] = 0;
+		separator = "; ";
+	}
+}
+
+static int run_case(const struct control_case *c, unsigned n_seeds, unsigned n_sound)
+{
+	unsigned n_by_fault[AUDIT_N_FAULTS] = {0}, n_caught = 0, n_alarms = 0;
+
+	for (unsigned seed = 1; seed <= n_seeds; seed++) {
+		const int code = run_child(c, true, seed, false);
+		const int fault = code - EXIT_FAULT;
+
+		if (fault >= 0 && fault < AUDIT_N_FAULTS && (c->expected >> fault & 1)) {
+			n_caught++;
+			n_by_fault[fault]++;
+		} else {
+			fprintf(stderr, "%s, seed %u: not named: %s\n", control_names[c->control], seed,
+				outcome_text(code));
+		}
+	}
+	for (unsigned seed = 1; seed <= n_sound; seed++) {
+		const int code = run_child(c, false, seed, false);
+
+		if (!code)
+			continue;
+		n_alarms++;
+		fprintf(stderr, "%s, seed %u: the sound version alarms: %s\n", control_names[c->control], seed,
+			outcome_text(code));
+	}
+	printf("%s,\"%s%s%s\",\"%s\",", control_names[c->control], c->strategy, c->options ? ":" : "",
+	       c->options ? c->options : "", control_texts[c->control]);
+	print_names(n_by_fault);
+	printf(",%u,%u,%u,%u\n", n_caught, n_seeds, n_alarms, n_sound);
+	return n_caught == n_seeds && n_alarms == 0 ? 0 : 1;
+}
+
+static int say(int code)
+{
+	if (code < 0)
+		printf("ended by signal %d\n", -code);
+	return code != 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		for (size_t i = 0; i < N_CASES; i++)
+			if (reclaim_strategy_find(cases[i].strategy))
+				printf("%s\n", control_names[cases[i].control]);
+		return 0;
+	}
+	for (size_t i = 0; i < N_CASES && argc == 4; i++) {
+		if (strcmp(argv[1], control_names[cases[i].control]))
+			continue;
+		if (!strcmp(argv[2], "replay"))
+			return say(run_child(&cases[i], true, strtoull(argv[3], NULL, 10), true));
+		if (!strcmp(argv[2], "sound"))
+			return say(run_child(&cases[i], false, strtoull(argv[3], NULL, 10), true));
+		return run_case(&cases[i], (unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]));
+	}
+	fprintf(stderr, "usage: controls [NAME SEEDS SOUND | NAME replay SEED | NAME sound SEED]\n");
+	return 2;
+}
