@@ -97,7 +97,7 @@ static int go_model_report(struct model *m, const char *dump_path, bool is_gc_lo
 
 static int go_model_stage(const struct cli_args *args)
 {
-	struct model_config config;
+	struct model_config config = {0};
 	char message[512] = "out of memory";
 	struct clock clock;
 	struct model m;

@@ -74,7 +74,13 @@ static void model_begin(struct model *m)
 	reclaim_quiet_end(m->r);
 }
 
-/* The stage is over: hold all still, count who is dead and not freed. */
+static void model_unwatch_thread(void *ctx, struct reclaim_thread *t)
+{
+	(void)ctx;
+	t->life.observe = NULL;
+}
+
+/* The stage is over: hold all still, end the watch, count who is dead and not freed. */
 static void model_end(struct model *m)
 {
 	struct life_recorder life;
@@ -83,6 +89,7 @@ static void model_end(struct model *m)
 	if (m->error)
 		return;
 	reclaim_quiet_begin(m->r);
+	reclaim_for_each_thread(m->r, model_unwatch_thread, NULL);
 	life_stage_begin(&life, m->begin_ticks);
 	reclaim_stage_end(m->r, clock_ticks(m->clock), &life);
 	for (unsigned state = 0; state < LIFE_N_STATES; state++)
@@ -136,7 +143,7 @@ static void model_loop(struct model *m)
 static int model_domain(struct model *m, char *message, size_t message_size)
 {
 	const struct model_config *config = m->config;
-	char options[512];
+	char options[512], gogc[24];
 	struct reclaim_config rc = {
 		.ops = reclaim_strategy_find("go"),
 		.options = options,
@@ -146,8 +153,11 @@ static int model_domain(struct model *m, char *message, size_t message_size)
 		.sample_1_in = config->sample_1_in,
 	};
 
-	snprintf(options, sizeof(options), "gogc=%llu%s%s",
-		 (unsigned long long)config->gogc_percent, config->options[0] ? "," : "",
+	if (config->gogc_percent == GC_GOGC_OFF)
+		snprintf(gogc, sizeof(gogc), "off");
+	else
+		snprintf(gogc, sizeof(gogc), "%llu", (unsigned long long)config->gogc_percent);
+	snprintf(options, sizeof(options), "gogc=%s%s%s", gogc, config->options[0] ? "," : "",
 		 config->options);
 	return reclaim_create(&m->r, &rc, message, message_size);
 }

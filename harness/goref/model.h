@@ -13,6 +13,7 @@
 #define RECLAIMBENCH_GOREF_MODEL_H
 
 #include "gc/gc_log.h"
+#include "gc/gc_pacer.h"
 #include "hmap.h"
 #include "load/rng.h"
 #include "reclaim.h"
@@ -22,11 +23,16 @@ extern const char *const model_scenario_names[MODEL_N_SCENARIOS];
 
 enum { MODEL_VALUE_BYTES = 64, MODEL_MAX_LOGS = 4 };
 
+struct model;
+
 struct model_config {
 	enum model_scenario scenario;
-	uint64_t rate_per_s; /* 0: unthrottled */
-	uint64_t gogc_percent;
-	const char *options; /* of the strategy, beside gogc; "" when none */
+	/* NULL: the scenario's operation.  Otherwise this one, on the scenario's first map. */
+	void (*op)(struct model *m);
+	void *op_ctx;
+	uint64_t rate_per_s;   /* 0: unthrottled */
+	uint64_t gogc_percent; /* GC_GOGC_OFF: cycles by hand only */
+	const char *options;   /* of the strategy, beside gogc; "" when none */
 	uint64_t n_keys;
 	uint64_t duration_ns;
 	uint64_t garbage_bytes; /* per operation */
@@ -86,7 +92,11 @@ void model_free(struct model *m);
 
 /* One operation of the scenario / the first map (model_ops.c). */
 void model_op(struct model *m);
+void model_scenario_op(struct model *m);
 int model_prepare(struct model *m);
+/* Delete the live key i of value_delete; garbage of one operation. */
+bool model_delete_key(struct model *m, uint64_t i);
+void model_garbage(struct model *m);
 /* B from which a map grows on its way to n keys, and the entries it holds just before. */
 unsigned model_old_b(uint64_t n_keys);
 uint64_t model_threshold(unsigned b);

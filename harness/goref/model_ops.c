@@ -30,7 +30,7 @@ uint64_t model_threshold(unsigned b)
 	return 13 * ((UINT64_C(1) << b) / 2);
 }
 
-static void model_garbage(struct model *m)
+void model_garbage(struct model *m)
 {
 	if (m->config->garbage_bytes)
 		reclaim_garbage(m->t, m->config->garbage_bytes);
@@ -67,13 +67,21 @@ static void model_add_key(struct model *m, uint64_t i)
 	model_insert(m, m->map, m->keys[i]);
 }
 
+bool model_delete_key(struct model *m, uint64_t i)
+{
+	bool was_there;
+
+	reclaim_enter(m->t);
+	was_there = hmap_delete(m->map, m->t, m->keys[i]);
+	reclaim_exit(m->t);
+	return was_there;
+}
+
 static void model_value_delete(struct model *m)
 {
 	const uint64_t i = rng_below(&m->rng, m->config->n_keys);
 
-	reclaim_enter(m->t);
-	hmap_delete(m->map, m->t, m->keys[i]);
-	reclaim_exit(m->t);
+	model_delete_key(m, i);
 	model_add_key(m, i);
 	model_garbage(m);
 }
@@ -201,10 +209,18 @@ int model_prepare(struct model *m)
 	return prepare[m->config->scenario](m);
 }
 
-void model_op(struct model *m)
+void model_scenario_op(struct model *m)
 {
 	static void (*const op[])(struct model *) = {model_value_delete, model_oldbuckets,
 						     model_map_drop};
 
 	op[m->config->scenario](m);
+}
+
+void model_op(struct model *m)
+{
+	if (m->config->op)
+		m->config->op(m);
+	else
+		model_scenario_op(m);
 }

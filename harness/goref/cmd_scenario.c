@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_scenario.c - `reclaimbench scenario NAME`: a scenario by its name, and the short table at its end. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "goref/scenario.h"
+
+static int scenario_main(int argc, char **argv);
+
+static const struct scenario scenarios[] = {
+	{"staged", "lifetime percentiles at 1k, 5k, 10k operations per second and unthrottled",
+	 NULL},
+	{"lifecycle", "time in the phases ghost, grace and sweep", NULL},
+	{"capacity", "small against large maps: delay from death to free", NULL},
+	{"mixed", "delete, insert and growth together", NULL},
+	{"ghost", "a growth that stops, an iterated map that pins, and the cure", scenario_ghost},
+	{"deterministic", "1,000 keys, one delete each 10 ms, cycles by hand",
+	 scenario_deterministic},
+	{"alignment-in-time", "each delete's offset to its cycle, its marking and its sweep",
+	 scenario_alignment},
+	{"heap-curve", "live bytes, objects and next goal when deletes begin", scenario_heap_curve},
+	{"assist", "what allocating threads pay while marking is on", scenario_assist},
+};
+enum { N_SCENARIOS = sizeof(scenarios) / sizeof(scenarios[0]) };
+
+static const struct cli_option scenario_options[] = {
+	{"keys", "N", NULL,
+	 "entries of the map, 16 to 2^26 (default: the scenario's); not those of a job file"},
+	{"dur", "TIME", NULL,
+	 "length of a stage (default: the scenario's); not those of a job file"},
+	{"seed", "N", "1", "of all random numbers; not those of a job file"},
+	{"data", "FILE", NULL,
+	 "also write every observation as CSV (alignment-in-time, heap-curve, assist)"},
+	{"out", "DIR", "reclaimbench-scenario", "job files: where results go"},
+	{"list", NULL, NULL, "print the names and end"},
+	CLI_OPTIONS_END,
+};
+
+const struct cli_command cmd_scenario = {
+	.name = "scenario",
+	.operands = "NAME",
+	.summary = "run a scenario by its name and print its short table",
+	.examples = "reclaimbench scenario --list\nreclaimbench scenario ghost --keys=2^10\n"
+		    "reclaimbench scenario staged --out=results/staged\n",
+	.options = scenario_options,
+	.main = scenario_main,
+};
+
+/* This program again, with other arguments.  Its exit code. */
+static int scenario_child(const char *const *argv)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (pid < 0) {
+		cli_error("cannot be started: %s", strerror(errno));
+		return EXIT_CELLS_FAILED;
+	}
+	if (pid == 0) {
+		execv("/proc/self/exe", (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXIT_CELLS_FAILED;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_CELLS_FAILED;
+}
+
+static int scenario_job(const char *name, const char *out)
+{
+	char path[256], out_option[4096];
+	const char *const matrix[] = {"reclaimbench", "matrix", path, out_option, NULL};
+	const char *const table[] = {"reclaimbench", "table", out, NULL};
+
+	snprintf(path, sizeof(path), "scripts/matrices/%s.ini", name);
+	if (access(path, R_OK) != 0) {
+		cli_error("%s is not here: run it from the top of the repository", path);
+		return EXIT_USAGE;
+	}
+	snprintf(out_option, sizeof(out_option), "--out=%.4000s", out);
+	const int code = scenario_child(matrix);
+
+	/* Cells may have failed: the table says of which there is something to show. */
+	if (code != EXIT_GOOD && code != EXIT_CELLS_FAILED)
+		return code;
+	const int shown = scenario_child(table);
+
+	return code ? code : shown;
+}
+
+static int scenario_parse(const struct cli_args *args, struct scenario_options *o)
+{
+	*o = (struct scenario_options){.out = stdout};
+	if (cli_get_count(args, "seed", 0, UINT64_MAX, &o->seed) ||
+	    cli_get_count(args, "keys", 16, UINT64_C(1) << 26, &o->n_keys) ||
+	    cli_get_time_ns(args, "dur", 50000000, UINT64_C(3600000000000), &o->duration_ns))
+		return EXIT_USAGE;
+	if (cli_given(args, "data")) {
+		o->data = fopen(cli_given(args, "data"), "we");
+		if (!o->data) {
+			cli_error("--data=%s cannot be written: %s", cli_given(args, "data"),
+				  strerror(errno));
+			return EXIT_USAGE;
+		}
+	}
+	return 0;
+}
+
+static int scenario_run(const struct cli_args *args, const struct scenario *s)
+{
+	struct scenario_options o;
+	int code;
+
+	if (!s->run)
+		return scenario_job(s->name, cli_get(args, "out"));
+	code = scenario_parse(args, &o);
+	if (code)
+		return code;
+	code = s->run(&o);
+	if (o.data && fclose(o.data) != 0) {
+		cli_error("--data=%s cannot be written: %s", cli_given(args, "data"),
+			  strerror(errno));
+		code = EXIT_CELLS_FAILED;
+	}
+	return code;
+}
+
+static int scenario_named(const struct cli_args *args)
+{
+	const char *names[N_SCENARIOS];
+
+	if (args->n_operands != 1) {
+		cli_error("name one scenario; --list shows them");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < N_SCENARIOS; i++) {
+		names[i] = scenarios[i].name;
+		if (strcmp(args->operands[0], names[i]) == 0)
+			return scenario_run(args, &scenarios[i]);
+	}
+	const char *nearest = cli_nearest(args->operands[0], names, N_SCENARIOS);
+
+	cli_error("unknown scenario \"%s\"%s%s; --list shows them", args->operands[0],
+		  nearest ? "; nearest is " : "", nearest ? nearest : "");
+	return EXIT_USAGE;
+}
+
+static int scenario_main(int argc, char **argv)
+{
+	struct cli_args args;
+	int code = cli_parse(&args, &cmd_scenario, argc, argv);
+
+	if (code) {
+		cli_free(&args);
+		return code < 0 ? EXIT_GOOD : code;
+	}
+	if (cli_given(&args, "list"))
+		for (size_t i = 0; i < N_SCENARIOS; i++)
+			printf("%-18s %s%s\n", scenarios[i].name, scenarios[i].summary,
+			       scenarios[i].run ? "" : " (job file)");
+	else
+		code = scenario_named(&args);
+	cli_free(&args);
+	return code;
+}
