@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_scenario.c - `reclaimbench scenario NAME`: what happens inside the collector and the map, which no stage of
+ * `run` shows. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "build_info.h"
+#include "run/scenario.h"
+
+extern const struct cli_command cmd_scenario;
+
+static const struct scenario_entry {
+	const char *name, *summary;
+	int (*run)(struct scenario *s);
+} scenario_list[] = {
+	{"granularity",
+	 "mark bit in the header, beside the span, one a span: bytes, time, false retention",
+	 scenario_granularity},
+	{"mark-cost", "marking by occupancy, layout, barrier, evacuation progress, huge pages",
+	 scenario_mark_cost},
+	{"pause-window", "marking inside 10 ms windows each 50, 10 or 5 ms", scenario_pause_window},
+	{"co-occurrence", "delete latency classes against the distance to pauses and sweeps",
+	 scenario_co_occurrence},
+	{"parallel-growth", "one growth worked off by 1..n writers", scenario_parallel_growth},
+	{"work",
+	 "cost against table size and against the number of retired objects, with exponents",
+	 scenario_work},
+};
+#define N_SCENARIOS (sizeof(scenario_list) / sizeof(scenario_list[0]))
+
+static const struct cli_option scenario_options[] = {
+	{"from", "N", "2^10", "keys of the smallest table; 0: an empty map"},
+	{"to", "N", "2^16", "keys of the largest table; sizes go up by 4"},
+	{"rounds", "N", "5", "measurements of each point, of which the median is taken (1 to 101)"},
+	{"threads", "N", "2", "most writers of parallel-growth (1 to 64)"},
+	{"duration", "TIME", "500ms", "of each point that runs under load"},
+	{"seed", "N", "1", "of keys and their order"},
+	{"out", "DIR", NULL, "write DIR/run.csv and DIR/env.json too"},
+	CLI_OPTIONS_END,
+};
+
+static const struct scenario_entry *scenario_find(const char *name)
+{
+	const char *names[N_SCENARIOS], *nearest;
+
+	for (size_t i = 0; i < N_SCENARIOS; i++) {
+		names[i] = scenario_list[i].name;
+		if (strcmp(names[i], name) == 0)
+			return &scenario_list[i];
+	}
+	nearest = cli_nearest(name, names, N_SCENARIOS);
+	if (nearest)
+		cli_error("no scenario \"%s\"; did you mean \"%s\"?", name, nearest);
+	else
+		cli_error("no scenario \"%s\"; `reclaimbench scenario` lists them", name);
+	return NULL;
+}
+
+static void scenario_print_list(void)
+{
+	for (size_t i = 0; i < N_SCENARIOS; i++)
+		printf("%-16s %s\n", scenario_list[i].name, scenario_list[i].summary);
+}
+
+static int scenario_parse(struct scenario *s, const struct cli_args *args)
+{
+	uint64_t n_rounds, n_threads;
+	int code = cli_get_count(args, "from", 0, UINT64_C(1) << 32, &s->min_keys);
+
+	if (!code)
+		code = cli_get_count(args, "to", 0, UINT64_C(1) << 40, &s->max_keys);
+	if (!code)
+		code = cli_get_count(args, "rounds", 1, SCENARIO_MAX_ROUNDS, &n_rounds);
+	if (!code)
+		code = cli_get_count(args, "threads", 1, 64, &n_threads);
+	if (!code)
+		code = cli_get_time_ns(args, "duration", 10000000, UINT64_C(600000000000),
+				       &s->duration_ns);
+	if (!code)
+		code = cli_get_count(args, "seed", 1, UINT64_MAX, &s->seed);
+	if (code)
+		return code;
+	s->n_rounds = (unsigned)n_rounds;
+	s->max_threads = (unsigned)n_threads;
+	if (s->min_keys > s->max_keys) {
+		cli_error("--from=%s is more than --to=%s", cli_get(args, "from"),
+			  cli_get(args, "to"));
+		return EXIT_USAGE;
+	}
+	return scenario_check_memory(s->max_keys, SCENARIO_VALUE_BYTES);
+}
+
+/* 0 or EXIT_USAGE. */
+static int scenario_open_rows(struct scenario *s)
+{
+	char path[4200], message[512];
+
+	if (!s->dir)
+		return 0;
+	if (mkdir(s->dir, 0777) && errno != EEXIST) {
+		cli_error("--out=%s: %s", s->dir, strerror(errno));
+		return EXIT_USAGE;
+	}
+	snprintf(path, sizeof(path), "%.4000s/run.csv", s->dir);
+	if (report_file_open(&s->rows, path, false, message, sizeof(message))) {
+		cli_error("%s", message);
+		s->rows = NULL;
+		return EXIT_USAGE;
+	}
+	snprintf(s->run_id, sizeof(s->run_id), "%s-%lld-%d", s->name, (long long)time(NULL),
+		 (int)getpid());
+	return 0;
+}
+
+static int scenario_close_rows(struct scenario *s, int code)
+{
+	char path[4200];
+	int error;
+
+	if (!s->rows)
+		return code;
+	error = report_file_close(s->rows);
+	snprintf(path, sizeof(path), "%.4000s/env.json", s->dir);
+	if (!error)
+		error = s->error ? s->error : env_write(s->env, path);
+	if (error) {
+		cli_error("--out=%s: %s", s->dir, strerror(-error));
+		return EXIT_CELLS_FAILED;
+	}
+	return code;
+}
+
+static int scenario_run(struct scenario *s, const struct scenario_entry *entry)
+{
+	struct clock clock;
+	int code;
+
+	clock_init(&clock, false);
+	s->clock = &clock;
+	s->name = entry->name;
+	if (env_collect(&s->env, "")) {
+		cli_error("out of memory");
+		return EXIT_USAGE;
+	}
+	s->build_id = build_info()->build_id;
+	s->env_id = env_id(s->env);
+	code = scenario_open_rows(s);
+	if (!code)
+		code = scenario_close_rows(s, entry->run(s));
+	env_destroy(s->env);
+	return code;
+}
+
+static int scenario_main(int argc, char **argv)
+{
+	const struct scenario_entry *entry = NULL;
+	struct scenario s = {0};
+	struct cli_args args;
+	int code = cli_parse(&args, &cmd_scenario, argc, argv);
+
+	if (code)
+		return code < 0 ? EXIT_GOOD : code;
+	if (args.n_operands == 0) {
+		scenario_print_list();
+	} else if (args.n_operands > 1) {
+		cli_error("one scenario at a time; \"%s\" is one too many", args.operands[1]);
+		code = EXIT_USAGE;
+	} else {
+		entry = scenario_find(args.operands[0]);
+		code = entry ? scenario_parse(&s, &args) : EXIT_USAGE;
+	}
+	s.dir = cli_given(&args, "out");
+	if (!code && entry)
+		code = scenario_run(&s, entry);
+	cli_free(&args);
+	return code;
+}
+
+const struct cli_command cmd_scenario = {
+	.name = "scenario",
+	.operands = "[NAME]",
+	.summary = "what happens inside the collector and the map: mark bits, windows, growth, "
+		   "cost as work grows",
+	.examples = "reclaimbench scenario\n"
+		    "reclaimbench scenario granularity --to=2^20 --out=DIR\n"
+		    "reclaimbench scenario parallel-growth --threads=4\n",
+	.options = scenario_options,
+	.main = scenario_main,
+};
