@@ -86,7 +86,7 @@ $(B)/torture: $(B)/strategies/tests/torture/torture.o $(B)/strategies/tests/cont
 		$(B)/libreclaimbench.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(STRATEGY_LIBS) $(LDLIBS)
 
-.PHONY: all tests check check-long bench micro lint format plot install uninstall coverage torture \
+.PHONY: all tests check check-long bench micro lint format plot install uninstall coverage torture controls \
 	go-reference fuzz clean help
 
 all: $(B)/reclaimbench $(B)/libreclaimbench.a
@@ -171,6 +171,8 @@ plot: all ## draw the figures of RESULTS=DIR again
 
 torture: all ## long runs of every strategy with readers that check ages
 	@BUILD=$(B) scripts/torture
+controls: ## faults on purpose: the audit must name each; FLAGS=--quick for two seeds
+	@scripts/check-controls $(FLAGS)
 fuzz: ## feed made-up bytes to the readers of traces, CSV and job files
 	@CC='$(CC)' scripts/fuzz
 go-reference: all ## the real Go runtime and the model under one load, in turns; ARGS=--quick

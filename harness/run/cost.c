@@ -67,15 +67,17 @@ static void cost_rounds(struct cost *out, struct run_instance *const in[COST_N])
 	out->ratio = out->ns_per_op_on / out->ns_per_op_off;
 }
 
-void cost_measure(struct cost *out, const struct run_config *config, const struct clock *clock,
-		  const struct run_source *source)
+/* Two instances, made as configs[] says, in turns. */
+static void cost_compare(struct cost *out, const struct run_config *const configs[COST_N],
+			 const bool tracking[COST_N], const struct clock *clock,
+			 const struct run_source *source)
 {
 	struct run_instance *in[COST_N] = {NULL, NULL};
 
 	memset(out, 0, sizeof(*out));
 	out->ratio = NAN;
 	for (unsigned i = 0; i < COST_N; i++) {
-		if (run_instance_create(&in[i], config, clock, source, NULL, i == COST_ON,
+		if (run_instance_create(&in[i], configs[i], clock, source, NULL, tracking[i],
 					out->reason, sizeof(out->reason)) != 0)
 			goto out;
 		out->reason[0] = '\0';
@@ -88,4 +90,24 @@ void cost_measure(struct cost *out, const struct run_config *config, const struc
 out:
 	for (unsigned i = 0; i < COST_N; i++)
 		run_instance_destroy(in[i]);
+}
+
+void cost_measure(struct cost *out, const struct run_config *config, const struct clock *clock,
+		  const struct run_source *source)
+{
+	const struct run_config *const configs[COST_N] = {config, config};
+	const bool tracking[COST_N] = {[COST_ON] = true};
+
+	cost_compare(out, configs, tracking, clock, source);
+}
+
+void cost_measure_audit(struct cost *out, const struct run_config *config, const struct clock *clock,
+			const struct run_source *source)
+{
+	struct run_config plain = *config;
+	const struct run_config *const configs[COST_N] = {[COST_OFF] = &plain, [COST_ON] = config};
+	const bool tracking[COST_N] = {config->tracking, config->tracking};
+
+	plain.audit = false;
+	cost_compare(out, configs, tracking, clock, source);
 }

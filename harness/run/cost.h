@@ -23,4 +23,8 @@ struct cost {
 void cost_measure(struct cost *out, const struct run_config *config, const struct clock *clock,
 		  const struct run_source *source);
 
+/* The same for --audit, against the cell without it. */
+void cost_measure_audit(struct cost *out, const struct run_config *config, const struct clock *clock,
+			const struct run_source *source);
+
 #endif

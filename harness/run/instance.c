@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/audit_run.h"
 #include "run/worker.h"
 
 const char *const run_op_names[RUN_N_OPS] = {"get", "insert", "delete"};
@@ -69,6 +70,8 @@ static int instance_domain(struct run_instance *in, char *message, size_t messag
 		.tracking = in->tracking,
 		.sample_1_in = config->sample_1_in,
 		.audit = config->audit,
+		.on_fault = audit_run_fault,
+		.fault_ctx = in,
 	};
 
 	return reclaim_create(&in->r, &rc, message, message_size);

@@ -11,6 +11,7 @@
 
 #include "build_info.h"
 #include "measure/env.h"
+#include "run/audit_run.h"
 #include "run/cost.h"
 #include "run/rows.h"
 #include "run/stage.h"
@@ -30,7 +31,7 @@ struct run {
 	struct pmu_set *events;
 	struct terminal_checks checks;
 	struct cost cost;
-	bool is_interrupted;
+	bool is_interrupted, is_audit_bad;
 	bool is_sleep_only;
 	uint64_t zero_ticks; /* of the timeline */
 };
@@ -133,6 +134,7 @@ static int run_one_stage(struct run *run, size_t i)
 		cli_error("stage %s failed: %s", stages->stage[i].name, strerror(-error));
 	else
 		error = run_report_stage(run, s);
+	audit_run_checkpoint(run->in);
 	if (error == 0)
 		run->is_interrupted = s->is_interrupted;
 	stage_result_free(s);
@@ -224,13 +226,28 @@ static int run_cost(struct run *run)
 	return 0;
 }
 
+/* What the audit costs: the cell with and without it, in turns. */
+static void run_audit_cost(struct run *run)
+{
+	struct cost cost;
+
+	if (!run->config->audit || run->is_interrupted)
+		return;
+	cost_measure_audit(&cost, run->config, &run->clock, run_source(run));
+	if (isnan(cost.ratio))
+		printf("audit: its cost was not measured: %s\n", cost.reason);
+	else
+		printf("audit: %.0f ns per operation with it, %.0f without: %.2f x\n", cost.ns_per_op_on,
+		       cost.ns_per_op_off, cost.ratio);
+}
+
 static int run_exit_code(const struct run *run, int error)
 {
 	if (run->is_interrupted)
 		return EXIT_INTERRUPTED;
 	if (error != 0)
 		return EXIT_CELLS_FAILED;
-	if (run->checks.n_little_bad > 0 || run->checks.n_conservation_bad > 0)
+	if (run->is_audit_bad || run->checks.n_little_bad > 0 || run->checks.n_conservation_bad > 0)
 		return EXIT_CHECK_FAILED;
 	return EXIT_GOOD;
 }
@@ -248,10 +265,12 @@ static int run_in_process(struct run *run)
 	run->is_sleep_only = run->in->pace_mode == PACE_SLEEP_ONLY;
 	terminal_header(run->config);
 	error = run_stages(run);
+	run->is_audit_bad = !audit_run_verdict(run->in);
 	run_instance_destroy(run->in);
 	run->in = NULL;
 	if (error == 0)
 		error = run_cost(run);
+	run_audit_cost(run);
 	if (error == 0)
 		error = run_whole_rows(run);
 	terminal_footer(&run->checks, run->config->tracking_cost ? &run->cost : NULL);

@@ -45,7 +45,7 @@ static const struct control_case cases[] = {
 	 FAULT(UNMARKED)},
 	{CONTROL_plain_mark, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 200, 500, 6,
 	 FAULT(UNMARKED)},
-	{CONTROL_aba, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_GO, 24, 800, 6, FAULT(READ_WRONG)},
+	{CONTROL_aba, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_GO, 24, 800, 40, FAULT(READ_WRONG)},
 	{CONTROL_mark_before_copy, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 400, 16,
 	 FAULT(KEY_MISSED) | FAULT(MAP_INVALID) | FAULT(LEAKED)},
 	{CONTROL_alloc_white, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 500, 6,
@@ -58,7 +58,8 @@ static const struct control_case cases[] = {
 	{CONTROL_early_exit, "ebr", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 400, 4, FREED_TOO_EARLY},
 	{CONTROL_leak_chain, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_EMPTY, 600, 300, 3,
 	 FAULT(LEAKED)},
-	{CONTROL_no_recheck, "hazard", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 500, 4, FREED_TOO_EARLY},
+	{CONTROL_no_recheck, "hazard", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 500, 4,
+	 FREED_TOO_EARLY | FAULT(READ_WRONG)},
 	{CONTROL_no_tag, "hazard", "batch=1", HMAP_PLAIN, HMAP_UNLINK_EMPTY, 120, 800, 240, FREED_TOO_EARLY},
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
