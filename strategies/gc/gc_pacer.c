@@ -159,12 +159,18 @@ void gc_pacer_start_cycle(struct gc_pacer *p, uint64_t now_ns)
 	gc_pacer_revise(p);
 }
 
+/* Go scans stacks and globals at the begin of marking and counts them as work done.  Here they are sizes only. */
+static double gc_pacer_root_work(const struct gc_pacer *p)
+{
+	return (double)p->max_stack_bytes + (double)p->globals_bytes;
+}
+
 void gc_pacer_revise(struct gc_pacer *p)
 {
 	/* A forced cycle with GOGC off paces as if GOGC were huge. */
 	const double gogc = p->gogc_percent == GC_GOGC_OFF ? 100000 : (double)p->gogc_percent;
 	const double live = (double)load_relaxed(&p->live_bytes);
-	const double work = (double)load_relaxed(&p->scan_work_bytes);
+	const double work = (double)load_relaxed(&p->scan_work_bytes) + gc_pacer_root_work(p);
 	const double max_work = (double)load_relaxed(&p->scannable_bytes) +
 				(double)p->max_stack_bytes + (double)p->globals_bytes;
 	double expected =
@@ -212,7 +218,7 @@ void gc_pacer_end_cycle(struct gc_pacer *p, uint64_t now_ns)
 	}
 	if (live <= p->triggered_bytes)
 		return; /* too short to learn from */
-	work = (double)load_relaxed(&p->scan_work_bytes);
+	work = (double)load_relaxed(&p->scan_work_bytes) + gc_pacer_root_work(p);
 	current = ((double)(live - p->triggered_bytes) * (utilization + idle)) /
 		  (work * (1 - utilization));
 	if (!gc_pi_next(&p->cons_mark_pi, p->cons_mark, current, 1.0, &p->cons_mark))
