@@ -91,7 +91,7 @@ static int scenario_parse(struct scenario *s, const struct cli_args *args)
 			  cli_get(args, "to"));
 		return EXIT_USAGE;
 	}
-	return scenario_check_memory(s->max_keys, SCENARIO_VALUE_BYTES);
+	return scenario_check_memory("to", s->max_keys, SCENARIO_VALUE_BYTES);
 }
 
 /* 0 or EXIT_USAGE. */

@@ -131,7 +131,7 @@ static uint64_t scenario_available_bytes(void)
 	return bytes;
 }
 
-int scenario_check_memory(uint64_t n_keys, size_t value_bytes)
+int scenario_check_memory(const char *option, uint64_t n_keys, size_t value_bytes)
 {
 	/* While a table doubles, the old array is there too.  A table is between 3.25 and 6.5 entries a bucket
 	 * full; beside each payload lie stamps and bits. */
@@ -142,10 +142,10 @@ int scenario_check_memory(uint64_t n_keys, size_t value_bytes)
 
 	if (!have || need < 0.9 * (double)have)
 		return 0;
-	cli_error("--to=%" PRIu64
+	cli_error("--%s=%" PRIu64
 		  ": a table of so many keys needs about %s, and %s of memory are available; "
 		  "take fewer keys",
-		  n_keys, units_format_bytes(need_text, sizeof(need_text), need),
+		  option, n_keys, units_format_bytes(need_text, sizeof(need_text), need),
 		  units_format_bytes(have_text, sizeof(have_text), (double)have));
 	return EXIT_USAGE;
 }

@@ -65,7 +65,8 @@ int scenario_settle(struct scenario_map *m) __attribute__((warn_unused_result));
 
 /* Refuse tables that would not fit into memory, before anything is allocated: EXIT_USAGE after saying how much
  * is needed and how much there is. */
-int scenario_check_memory(uint64_t n_keys, size_t value_bytes) __attribute__((warn_unused_result));
+int scenario_check_memory(const char *option, uint64_t n_keys, size_t value_bytes)
+	__attribute__((warn_unused_result));
 
 /* One figure. */
 struct scenario_value {

@@ -68,4 +68,24 @@ awk '$1 == "1" && ($5 < 0.4 || $5 > 0.9) { exit 1 }' "$dir/out" || fail "one wri
 [ "$(grep -c '^[0-9]' "$dir/work.dat")" -gt 6 ] || fail "work.dat has too few points"
 awk '$1 == "keys" && $2 == "exponent" { found = 1; exit !($6 < 0.2 && $6 > -0.2) } END { exit !found }' "$dir/out" ||
 	fail "bytes per entry do not depend on the size"
+
+# inspect: what is held while a reader stays away, and that it is free when it has left.
+"$bin" inspect --keys=0 >"$dir/out" || fail "inspect of an empty map"
+grep -q 'none: the first insert' "$dir/out" || fail "inspect: an empty map has no buckets"
+"$bin" inspect --keys=8 >"$dir/out" || fail "inspect of a map of one bucket"
+grep -q 'buckets  *1 buckets at' "$dir/out" || fail "inspect: eight entries fit one bucket"
+"$bin" inspect --keys=900 >"$dir/out" || fail "inspect"
+grep -q 'nevacuate  *1 of 128' "$dir/out" || fail "inspect: a growth to 256 buckets begins with the 833rd entry"
+code=0
+"$bin" inspect --keys=2^40 >/dev/null 2>"$dir/err" || code=$?
+[ "$code" -eq 2 ] || fail "inspect of a table larger than memory ended with $code, not 2"
+for strategy in ebr sweepgen mark; do
+	"$bin" inspect --why --keys=1000 --hold=10ms --strategy=$strategy >"$dir/out" || fail "inspect --why $strategy"
+	grep -q 'held: 1000 of class value' "$dir/out" || fail "inspect --why $strategy: a stalled reader holds all"
+	sed -n '/after it has left/,$p' "$dir/out" | grep -q 'nothing that was retired' ||
+		fail "inspect --why $strategy: something is held after the reader left"
+done
+for strategy in immediate leak hazard qsbr; do
+	"$bin" inspect --why --keys=100 --hold=10ms --strategy=$strategy >/dev/null || fail "inspect --why $strategy"
+done
 echo "scenario.sh: good"
