@@ -230,24 +230,34 @@ static inline void hmap_search(const struct hmap *m, struct bucket *head, uint64
 	}
 }
 
+/* NEEDS_PROTECT: an unlocked chain is not protected, so lock first; and look at it only while it is still part of
+ * the map: the overflow buckets of an evacuated head may be freed already. */
+static bool hmap_lock_and_search(struct hmap *m, struct bucket *head, uint64_t key, uint8_t top,
+				 struct table *table, struct place *p)
+{
+	hmap_lock(m, head);
+	if (hmap_table(m) == table && !hmap_is_evacuated(head)) {
+		hmap_search(m, head, key, top, p);
+		return true;
+	}
+	hmap_unlock(head);
+	return false;
+}
+
 /* Search the chain of `head` and lock it with the search's result still true.  `only_if_found`: an absent key
  * needs no lock.  False: start over. */
 static inline bool hmap_search_and_lock(struct hmap *m, struct bucket *head, uint64_t key, uint8_t top,
 				 struct table *table, bool only_if_found, struct place *p)
 {
 	p->head = head;
-	if (unlikely(m->flags & NEEDS_PROTECT)) {
-		/* The chain is not protected while unlocked: lock first. */
-		hmap_lock(m, head);
-		hmap_search(m, head, key, top, p);
-	} else {
-		p->seen = load_acquire(&head->link); /* pairs with hmap_unlock() */
-		hmap_search(m, head, key, top, p);
-		if (only_if_found && !p->found)
-			return hmap_table(m) == table && !hmap_is_evacuated(head);
-		if ((p->seen & LINK_LOCK) || !hmap_lock_seen(m, head, p->seen))
-			return false;
-	}
+	if (unlikely(m->flags & NEEDS_PROTECT))
+		return hmap_lock_and_search(m, head, key, top, table, p);
+	p->seen = load_acquire(&head->link); /* pairs with hmap_unlock() */
+	hmap_search(m, head, key, top, p);
+	if (only_if_found && !p->found)
+		return hmap_table(m) == table && !hmap_is_evacuated(head);
+	if ((p->seen & LINK_LOCK) || !hmap_lock_seen(m, head, p->seen))
+		return false;
 	if (likely(hmap_table(m) == table && !hmap_is_evacuated(head)))
 		return true;
 	hmap_unlock(head);
