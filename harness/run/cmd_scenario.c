@@ -13,6 +13,8 @@
 
 extern const struct cli_command cmd_scenario;
 
+static int scenario_forward(struct scenario *s);
+
 static const struct scenario_entry {
 	const char *name, *summary;
 	int (*run)(struct scenario *s);
@@ -29,6 +31,17 @@ static const struct scenario_entry {
 	{"work",
 	 "cost against table size and against the number of retired objects, with exponents",
 	 scenario_work},
+	{"staged", "lifetime percentiles at 1k, 5k, 10k operations per second and unthrottled",
+	 scenario_forward},
+	{"lifecycle", "time in the phases ghost, grace and sweep", scenario_forward},
+	{"capacity", "small against large maps: delay from death to free", scenario_forward},
+	{"mixed", "delete, insert and growth together", scenario_forward},
+	{"ghost", "a growth that stops, an iterated map that pins, and the cure", scenario_forward},
+	{"deterministic", "1,000 keys, one delete each 10 ms, cycles by hand", scenario_forward},
+	{"alignment-in-time", "each delete's offset to its cycle, its marking and its sweep",
+	 scenario_forward},
+	{"heap-curve", "live bytes, objects and next goal when deletes begin", scenario_forward},
+	{"assist", "what allocating threads pay while marking is on", scenario_forward},
 };
 #define N_SCENARIOS (sizeof(scenario_list) / sizeof(scenario_list[0]))
 
@@ -42,6 +55,19 @@ static const struct cli_option scenario_options[] = {
 	{"out", "DIR", NULL, "write DIR/run.csv and DIR/env.json too"},
 	CLI_OPTIONS_END,
 };
+
+/* Those of `go-scenario`, which has options of its own: this program again, so that each runs by its name here too. */
+static int scenario_forward(struct scenario *s)
+{
+	char out[4200];
+	char *argv[] = {(char *)"reclaimbench", (char *)"go-scenario", (char *)s->name, out, NULL};
+
+	snprintf(out, sizeof(out), "--out=%.4000s", s->dir ? s->dir : "reclaimbench-scenario");
+	fflush(stdout);
+	execv("/proc/self/exe", argv);
+	cli_error("%s cannot be started: %s", s->name, strerror(errno));
+	return EXIT_CELLS_FAILED;
+}
 
 static const struct scenario_entry *scenario_find(const char *name)
 {
@@ -63,7 +89,7 @@ static const struct scenario_entry *scenario_find(const char *name)
 static void scenario_print_list(void)
 {
 	for (size_t i = 0; i < N_SCENARIOS; i++)
-		printf("%-16s %s\n", scenario_list[i].name, scenario_list[i].summary);
+		printf("%-18s %s\n", scenario_list[i].name, scenario_list[i].summary);
 }
 
 static int scenario_parse(struct scenario *s, const struct cli_args *args)
@@ -139,9 +165,11 @@ static int scenario_run(struct scenario *s, const struct scenario_entry *entry)
 	struct clock clock;
 	int code;
 
+	s->name = entry->name;
+	if (entry->run == scenario_forward) /* it opens its own files */
+		return scenario_forward(s);
 	clock_init(&clock, false);
 	s->clock = &clock;
-	s->name = entry->name;
 	if (env_collect(&s->env, "")) {
 		cli_error("out of memory");
 		return EXIT_USAGE;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario_heap.c - heap-curve, assist and ghost: what the collector holds, and what it makes the mutator do. */
+/* go_scenario_heap.c - heap-curve, assist and ghost: what the collector holds, and what it makes the mutator do. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "cli.h"
 #include "goref/ghost.h"
+#include "goref/go_scenario.h"
 #include "goref/model.h"
-#include "goref/scenario.h"
 #include "units.h"
 
 /* ---------------------------------------------------------------- heap-curve */
@@ -23,7 +23,7 @@ struct curve_sample {
 };
 
 struct curve {
-	const struct scenario_options *o;
+	const struct go_scenario_options *o;
 	struct curve_sample *samples;
 	size_t n;
 	uint64_t quiet_ops; /* garbage only, before the deletes begin */
@@ -136,7 +136,7 @@ static void curve_table(const struct curve *c, struct model *m)
 			(unsigned long long)c->samples[i].n_flips);
 }
 
-int scenario_heap_curve(const struct scenario_options *o)
+int go_scenario_heap_curve(const struct go_scenario_options *o)
 {
 	struct curve c = {.o = o, .samples = malloc(CURVE_MAX_SAMPLES * sizeof(*c.samples))};
 	const struct model_config config = {
@@ -176,7 +176,7 @@ int scenario_heap_curve(const struct scenario_options *o)
 
 /* ---------------------------------------------------------------- assist */
 
-static void assist_line(const struct scenario_options *o, struct model *m, const char *rate)
+static void assist_line(const struct go_scenario_options *o, struct model *m, const char *rate)
 {
 	const struct gc_log *log = reclaim_ops(m->r)->gc_log(m->r);
 	uint64_t mark_ns = 0, assist_ns = 0, idle_ns = 0, background_ns = 0;
@@ -212,7 +212,7 @@ static void assist_line(const struct scenario_options *o, struct model *m, const
 			(unsigned long long)n_assists, (unsigned long long)n_waits);
 }
 
-int scenario_assist(const struct scenario_options *o)
+int go_scenario_assist(const struct go_scenario_options *o)
 {
 	static const uint64_t rates[] = {1000, 10000, 0};
 	static const uint64_t gogcs[] = {25, 100};
@@ -285,7 +285,7 @@ static void ghost_table(FILE *out, const struct ghost_result *g, const struct pi
 			(unsigned long long)p[i].n_freed_after);
 }
 
-int scenario_ghost(const struct scenario_options *o)
+int go_scenario_ghost(const struct go_scenario_options *o)
 {
 	const uint64_t n_keys = o->n_keys ? o->n_keys : 1 << 16;
 	struct ghost_result g;

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* scenario_time.c - deterministic, and alignment-in-time: single deletes against the collector's cycle. */
+/* go_scenario_time.c - deterministic, and alignment-in-time: single deletes against the collector's cycle. */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "cli.h"
+#include "goref/go_scenario.h"
 #include "goref/model.h"
-#include "goref/scenario.h"
 #include "units.h"
 
-static int scenario_compare(const void *a, const void *b)
+static int go_scenario_compare(const void *a, const void *b)
 {
 	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
 }
 
-void scenario_print_quantiles(FILE *out, const char *what, uint64_t *ns, size_t n)
+void go_scenario_print_quantiles(FILE *out, const char *what, uint64_t *ns, size_t n)
 {
 	static const double quantiles[] = {0, 0.5, 0.9, 0.99, 1};
 
-	qsort(ns, n, sizeof(*ns), scenario_compare);
+	qsort(ns, n, sizeof(*ns), go_scenario_compare);
 	fprintf(out, "  %-44s", what);
 	for (size_t i = 0; i < 5; i++) {
 		const size_t at = (size_t)(quantiles[i] * (double)n);
@@ -33,7 +33,7 @@ void scenario_print_quantiles(FILE *out, const char *what, uint64_t *ns, size_t 
 	fputc('\n', out);
 }
 
-static void scenario_print_heads(FILE *out, const char *what)
+static void go_scenario_print_heads(FILE *out, const char *what)
 {
 	fprintf(out, "  %-44s %10s %10s %10s %10s %10s\n", what, "min", "P50", "P90", "P99", "max");
 }
@@ -61,7 +61,7 @@ static void deterministic_op(struct model *m)
 	reclaim_ops(m->r)->collect(m->t);
 }
 
-static void deterministic_table(const struct scenario_options *o, struct model *m,
+static void deterministic_table(const struct go_scenario_options *o, struct model *m,
 				const struct model_summary *s)
 {
 	const uint64_t period_ns = (uint64_t)DETERMINISTIC_CYCLE_DELETES * DETERMINISTIC_EVERY_NS;
@@ -71,9 +71,9 @@ static void deterministic_table(const struct scenario_options *o, struct model *
 		"garbage, GOGC off\n",
 		(unsigned long long)m->config->n_keys, DETERMINISTIC_EVERY_NS / 1000000,
 		DETERMINISTIC_CYCLE_DELETES);
-	scenario_print_heads(o->out, "");
-	scenario_print_quantiles(o->out, "lifetime, delete to freed", s->lifetime_ns, s->n);
-	scenario_print_quantiles(o->out, "of it after the end of marking", s->lag_ns, s->n_lags);
+	go_scenario_print_heads(o->out, "");
+	go_scenario_print_quantiles(o->out, "lifetime, delete to freed", s->lifetime_ns, s->n);
+	go_scenario_print_quantiles(o->out, "of it after the end of marking", s->lag_ns, s->n_lags);
 	fprintf(o->out,
 		"  expected: evenly from %.0f to %.0f ms, P50 %.0f ms\n"
 		"  deleted %llu, freed %zu (%zu in the first cycle after the delete, %zu later), "
@@ -87,9 +87,9 @@ static void deterministic_table(const struct scenario_options *o, struct model *
 }
 
 /* Run a stage and hand it to `table`. */
-static int scenario_stage(const struct scenario_options *o, const struct model_config *config,
-			  void (*table)(const struct scenario_options *, struct model *,
-					const struct model_summary *))
+static int go_scenario_stage(const struct go_scenario_options *o, const struct model_config *config,
+			     void (*table)(const struct go_scenario_options *, struct model *,
+					   const struct model_summary *))
 {
 	char message[512] = "out of memory";
 	struct model_summary s;
@@ -111,7 +111,7 @@ static int scenario_stage(const struct scenario_options *o, const struct model_c
 	return error ? EXIT_CELLS_FAILED : EXIT_GOOD;
 }
 
-int scenario_deterministic(const struct scenario_options *o)
+int go_scenario_deterministic(const struct go_scenario_options *o)
 {
 	const uint64_t n_keys = o->n_keys ? o->n_keys : DETERMINISTIC_KEYS;
 	const struct model_config config = {
@@ -127,7 +127,7 @@ int scenario_deterministic(const struct scenario_options *o)
 		.seed = o->seed,
 	};
 
-	return scenario_stage(o, &config, deterministic_table);
+	return go_scenario_stage(o, &config, deterministic_table);
 }
 
 /* ---------------------------------------------------------------- alignment-in-time */
@@ -137,7 +137,7 @@ struct alignment {
 	size_t n, n_in_mark;
 };
 
-static void alignment_event(struct alignment *a, const struct scenario_options *o,
+static void alignment_event(struct alignment *a, const struct go_scenario_options *o,
 			    const struct model *m, const struct model_event *e)
 {
 	const struct gc_log *log = reclaim_ops(m->r)->gc_log(m->r);
@@ -162,7 +162,7 @@ static void alignment_event(struct alignment *a, const struct scenario_options *
 	a->n++;
 }
 
-static void alignment_table(const struct scenario_options *o, struct model *m,
+static void alignment_table(const struct go_scenario_options *o, struct model *m,
 			    const struct model_summary *s)
 {
 	struct alignment a = {0};
@@ -188,12 +188,12 @@ static void alignment_table(const struct scenario_options *o, struct model *m,
 		"%llu keys, %llu deletes per second, GOGC %llu: from a delete to its cycle's\n",
 		(unsigned long long)m->config->n_keys, (unsigned long long)m->config->rate_per_s,
 		(unsigned long long)m->config->gogc_percent);
-	scenario_print_heads(o->out, "");
-	scenario_print_quantiles(o->out, "begin (the trigger)", a.to_begin, a.n);
-	scenario_print_quantiles(o->out, "begin of marking", a.to_mark_begin, a.n);
-	scenario_print_quantiles(o->out, "end of marking", a.to_mark_end, a.n);
-	scenario_print_quantiles(o->out, "sweep of its span: freed", a.to_freed, a.n);
-	scenario_print_quantiles(o->out, "cycle's begin to its marking", a.begin_to_mark, a.n);
+	go_scenario_print_heads(o->out, "");
+	go_scenario_print_quantiles(o->out, "begin (the trigger)", a.to_begin, a.n);
+	go_scenario_print_quantiles(o->out, "begin of marking", a.to_mark_begin, a.n);
+	go_scenario_print_quantiles(o->out, "end of marking", a.to_mark_end, a.n);
+	go_scenario_print_quantiles(o->out, "sweep of its span: freed", a.to_freed, a.n);
+	go_scenario_print_quantiles(o->out, "cycle's begin to its marking", a.begin_to_mark, a.n);
 	fprintf(o->out,
 		"  %zu deletes, %zu of them inside a marking (they wait for the next one); %llu "
 		"cycles\n",
@@ -201,7 +201,7 @@ static void alignment_table(const struct scenario_options *o, struct model *m,
 	free(all);
 }
 
-int scenario_alignment(const struct scenario_options *o)
+int go_scenario_alignment(const struct go_scenario_options *o)
 {
 	const struct model_config config = {
 		.scenario = MODEL_VALUE_DELETE,
@@ -215,5 +215,5 @@ int scenario_alignment(const struct scenario_options *o)
 		.seed = o->seed,
 	};
 
-	return scenario_stage(o, &config, alignment_table);
+	return go_scenario_stage(o, &config, alignment_table);
 }
