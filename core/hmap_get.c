@@ -170,8 +170,6 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 		AUDIT_SAME(m->r, b, generation);
 		if (tophash_ends(word))
 			return SEARCH_MISS;
-		if (CONTROL(no_tag) && b != head)
-			PERTURB_LONG();
 		link = load_acquire(&b->link);
 		const struct bucket *next = link_pointer(m->packing, link);
 

@@ -60,7 +60,6 @@ static const struct control_case cases[] = {
 	 FAULT(LEAKED)},
 	{CONTROL_no_recheck, "hazard", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 500, 4,
 	 FREED_TOO_EARLY | FAULT(READ_WRONG)},
-	{CONTROL_no_tag, "hazard", "batch=1", HMAP_PLAIN, HMAP_UNLINK_EMPTY, 120, 800, 240, FREED_TOO_EARLY},
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
