@@ -486,8 +486,7 @@ static struct bucket *hmap_bucket_emptied(struct hmap *m, struct reclaim_thread 
 	}
 	hmap_array_of(table, p->head, &array, &extra);
 	next = hmap_next(m, p->bucket);
-	if (!CONTROL(no_tag))
-		store_release(&p->bucket->link, load_relaxed(&p->bucket->link) | LINK_TAG);
+	store_release(&p->bucket->link, load_relaxed(&p->bucket->link) | LINK_TAG);
 	hmap_barrier(m, t, p->bucket, next);
 	hmap_set_next(m, p->before, next);
 	if (!next)
