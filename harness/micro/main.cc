@@ -112,6 +112,11 @@ int main(int argc, char **argv)
 		args.push_back(short_time);
 	n = (int)args.size();
 	args.push_back(nullptr);
+	for (size_t i = 1; i + 1 < args.size(); i++)
+		if (strncmp(args[i], "--count=", 8) == 0) {
+			clock_init(&c.clock, true);
+			return micro::count(c, args[i] + 8);
+		}
 	clock_init(&c.clock, false);
 	open_events(c);
 	micro::register_map(c);

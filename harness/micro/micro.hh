@@ -78,6 +78,9 @@ private:
 double seconds_since(const context &c, uint64_t from_ticks);
 double median(std::vector<double> values);
 
+/* `--count=OP,N`: an exit code. */
+int count(context &c, const std::string &what);
+
 void register_map(context &c);
 void register_strategies(context &c);
 void register_collector(context &c);
