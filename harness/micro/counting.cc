@@ -91,6 +91,10 @@ int count(context &c, const std::string &what)
 		return 0;
 	};
 
+	if (name == "none") // the loop itself: section, poll, call
+		return on_map([&](domain &d, uint64_t k) {
+			each_key(d, k, [&](uint64_t key) { sum += key; });
+		});
 	if (name == "get_hit")
 		return on_map([&](domain &d, uint64_t k) {
 			each_key(d, k,
@@ -137,7 +141,8 @@ int count(context &c, const std::string &what)
 		return 0;
 	}
 	fprintf(stderr,
-		"micro: --count=%s: use get_hit, get_miss, overwrite, insert_delete, delete, mark, "
+		"micro: --count=%s: use none, get_hit, get_miss, overwrite, insert_delete, delete, "
+		"mark, "
 		"sweep or "
 		"retire/STRATEGY, and a number: --count=get_hit,1000\n",
 		what.c_str());

@@ -51,4 +51,10 @@ fi
 code=0
 "${BUILD:-build}/micro" --benchmark_no_such=1 >/dev/null 2>&1 || code=$?
 [ "$code" -eq 2 ] || fail "an unknown flag ended with $code, not 2"
+for count in no_such,10 retire/none,10; do
+	code=0
+	"${BUILD:-build}/micro" --count=$count >/dev/null 2>"$dir/err" || code=$?
+	[ "$code" -eq 2 ] || fail "--count=$count ended with $code, not 2"
+done
+grep -q 'use none, get_hit' "$dir/err" || fail "--count does not say what would be right"
 echo "micro.sh: good"
