@@ -94,7 +94,8 @@ NO_COLOR="" "$program" env 2>/dev/null | grep -q $'\033' && fail "colour althoug
 
 run 0 "$program" man
 if command -v groff >/dev/null; then
-	groff -man -Tutf8 -ww -z "$work/out" 2>"$work/err"
+	# Not about adjusting: a long word in a narrow column is no fault of the page.
+	groff -man -Tutf8 -ww -Wbreak -z "$work/out" 2>"$work/err"
 	[ ! -s "$work/err" ] || {
 		fail "groff warns of the man page:"
 		cat "$work/err"
