@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "goref/model.h"
+#include "measure/law.h"
 
 const char model_header[] =
 	"scenario,stage_qps,gogc,capacity,count,p50_us,p90_us,p99_us,max_us,censored,garbage_b_per_"
@@ -23,32 +24,12 @@ const char model_header[] =
 
 bool model_law(const struct gc_log *log, const struct model_event *e, double *u, bool *is_in_mark)
 {
-	struct gc_log_around around;
+	struct law_place place;
 
-	*is_in_mark = false;
-	if (!gc_log_find(log, e->dead_ticks, &around))
-		return false;
-	*is_in_mark = around.is_in_marking;
-	if (around.mark_begin_ticks == 0 || around.next_mark_begin_ticks <= around.mark_begin_ticks)
-		return false;
-	/* L - s = next flip - dead; m is the marking that found it dead, up to its flip. */
-	*u = (double)(int64_t)(around.next_mark_begin_ticks - e->dead_ticks) /
-	     (double)(around.next_mark_begin_ticks - around.mark_begin_ticks);
-	return true;
-}
-
-static double model_ks_uniform(const double *u, size_t n)
-{
-	double distance = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const double above = (double)(i + 1) / (double)n - u[i];
-		const double below = u[i] - (double)i / (double)n;
-
-		distance = above > distance ? above : distance;
-		distance = below > distance ? below : distance;
-	}
-	return n ? distance : NAN;
+	law_place(log, e->dead_ticks, e->freed_ticks, &place);
+	*is_in_mark = place.is_in_mark;
+	*u = place.u;
+	return place.has_u;
 }
 
 /* ---------------------------------------------------------------- sums */
@@ -148,7 +129,7 @@ int model_summarise(struct model_summary *s, struct model *m)
 	qsort(s->u, s->n_u, sizeof(*s->u), model_compare_double);
 	qsort(m->growths.ns, m->growths.n, sizeof(*m->growths.ns), model_compare_u64);
 	qsort(m->growths.writes, m->growths.n, sizeof(*m->growths.writes), model_compare_u64);
-	s->ks = model_ks_uniform(s->u, s->n_u);
+	s->ks = law_ks(s->u, NULL, s->n_u);
 	return 0;
 }
 

@@ -221,6 +221,7 @@ void run_instance_destroy(struct run_instance *in)
 	}
 	if (in->r != NULL)
 		reclaim_destroy(in->r);
+	law_fini(&in->law);
 	events_collectors_close(&in->collectors);
 	gate_fini(&in->gate);
 	free(in->workers);

@@ -14,6 +14,7 @@
 #include "load/ops.h"
 #include "load/pace.h"
 #include "load/sched.h"
+#include "measure/law.h"
 #include "measure/pmu.h"
 #include "run/config.h"
 #include "run/events.h"
@@ -89,6 +90,7 @@ struct run_instance {
 	enum pace_mode pace_mode;
 	const struct run_source *source; /* NULL: operations are generated */
 	const struct pmu_set *events;	 /* NULL: none */
+	struct law law;			 /* of a strategy with a log of cycles, when tracking */
 	struct events_collectors collectors; /* the strategy's threads; none without events */
 	struct gate gate;
 	struct stage_order order;

@@ -468,6 +468,7 @@ int rows_stage(struct rows *rows)
 	rows_classes(rows);
 	rows_map(rows);
 	rows_strategy(rows);
+	rows_law(rows);
 	rows_cpu(rows);
 	rows_events(rows);
 	rows_checks(rows);

@@ -37,6 +37,10 @@ void rows_lifetimes(struct rows *rows);
 bool rows_gc(struct rows *rows);
 void rows_gc_print(const struct rows *rows, FILE *out);
 
+/* The per-event law (measure/law.h), by class, and as one line; nothing without a log of cycles or deaths. */
+void rows_law(struct rows *rows);
+void rows_law_print(struct rows *rows, FILE *out);
+
 /* Emit one row; missing fields of `row` get their usual content (object "all", sampled 1 in 1, ok). */
 void rows_emit(struct rows *rows, struct report_row row);
 

@@ -109,6 +109,7 @@ static int run_report_stage(struct run *run, const struct stage_result *s)
 	if (error == 0)
 		error = run_output_histograms(&run->output, s);
 	terminal_stage(&rows, &run->checks);
+	rows_law_print(&rows, stdout);
 	if (run->config->gc_log)
 		rows_gc_print(&rows, stdout);
 	if (error != 0) {

@@ -35,25 +35,27 @@ static uint64_t stage_log_cycles(const struct run_instance *in)
 }
 
 /* All are offline.  Hold background work still, and begin to count. */
-static uint64_t stage_begin(struct stage_result *s, struct run_instance *in)
+static int stage_begin(struct stage_result *s, struct run_instance *in)
 {
-	uint64_t now;
+	int error = 0;
 
 	reclaim_quiet_begin(in->r);
 	hmap_state(in->map, in->t, &s->map_begin);
 	stage_stats(in, &s->stats_begin);
 	s->n_cycles_begin = stage_log_cycles(in);
-	now = clock_ticks(in->clock);
-	reclaim_stage_begin(in->r, now);
+	if (in->tracking && reclaim_ops(in->r)->gc_log != NULL)
+		error = law_stage_begin(&in->law, in->r);
+	s->begin_ticks = clock_ticks(in->clock);
+	reclaim_stage_begin(in->r, s->begin_ticks);
 	reclaim_totals(in->r, &s->begin);
 	reclaim_quiet_end(in->r);
-	return now;
+	return error;
 }
 
 /* The same at the end: survivors and self-checks. */
-static int stage_end(struct stage_result *s, struct run_instance *in, uint64_t begin_ticks)
+static int stage_end(struct stage_result *s, struct run_instance *in)
 {
-	int error;
+	int error, law_error;
 
 	reclaim_quiet_begin(in->r);
 	const uint64_t now = clock_ticks(in->clock);
@@ -63,15 +65,15 @@ static int stage_end(struct stage_result *s, struct run_instance *in, uint64_t b
 	s->n_cycles_end = stage_log_cycles(in);
 	hmap_state(in->map, in->t, &s->map_end);
 	heap_stats(reclaim_heap(in->r), &s->heap);
-	s->begin_ticks = begin_ticks;
-	s->window_ticks = now - begin_ticks;
+	s->window_ticks = now - s->begin_ticks;
 	if (in->tracking) {
 		reclaim_stage_end(in->r, now, &s->life);
 		selfcheck_little(&s->little, &s->end, s->window_ticks, &s->life);
 	}
 	error = selfcheck_conservation(&s->conservation, in->r, in->t, &in->map, 1);
+	law_error = law_take(&in->law, &s->law);
 	reclaim_quiet_end(in->r);
-	return error;
+	return error != 0 ? error : law_error;
 }
 
 static void stage_add_worker(struct role_stats *sum, const struct run_worker *w)
@@ -194,12 +196,14 @@ int stage_run(struct stage_result **out, struct run_instance *in, const struct s
 	error = life_recorder_init(&s->life, in->clock);
 	if (error != 0)
 		return error;
-	const uint64_t begin_ticks = stage_begin(s, in);
-
-	life_stage_begin(&s->life, begin_ticks);
-	error = stage_load(s, in, index, begin_ticks, zero_ticks != 0 ? zero_ticks : begin_ticks);
+	error = stage_begin(s, in);
+	if (error != 0)
+		return error;
+	life_stage_begin(&s->life, s->begin_ticks);
+	error = stage_load(s, in, index, s->begin_ticks,
+			   zero_ticks != 0 ? zero_ticks : s->begin_ticks);
 	if (error == 0)
-		error = stage_end(s, in, begin_ticks);
+		error = stage_end(s, in);
 	stage_collect(s, in);
 	return error;
 }
@@ -209,6 +213,7 @@ void stage_result_free(struct stage_result *s)
 	if (s == NULL)
 		return;
 	sampler_fini(&s->sampler);
+	law_sample_fini(&s->law);
 	life_recorder_fini(&s->life);
 	free(s);
 }

@@ -60,6 +60,11 @@ for s in $strategies; do
 	grep -q '^conservation: .* exact in 2 of 2' "$dir/stdout" || fail "$s: conservation"
 	grep -q "^Little's law: holds in 2 of 2" "$dir/stdout" || fail "$s: Little's law"
 	column "$dir/all/run.csv" "$s" max all digest mean >>"$digests"
+	# Where there is a log of cycles: nothing is freed by the cycle in whose marking it died.
+	for metric in law_freed_in_cycle law_flips_0 law_flips_3plus; do
+		read -r value _ < <(column "$dir/all/run.csv" "$s" max value "$metric" count) || continue
+		[ "$value" = 0 ] || fail "$s: $metric is $value"
+	done
 done
 [ "$(sort -u "$digests" | wc -l)" -eq 1 ] || fail "digests differ: $(cat "$digests")"
 
