@@ -297,6 +297,7 @@ struct reclaim_thread *reclaim_register(struct reclaim *r, enum reclaim_role rol
 	t->is_in_section = false;
 	t->map_lock = NULL;
 	t->sample_left = r->config.sample_1_in;
+	t->poll_flags = NULL;
 	t->cache = heap_cache_create(r->heap);
 	if (!t->cache) {
 		err = -ENOMEM;
@@ -304,6 +305,8 @@ struct reclaim_thread *reclaim_register(struct reclaim *r, enum reclaim_role rol
 		heap_cache_set_thread(t->cache, t->index);
 		PERTURB_THREAD(t->index);
 		err = r->ops->thread_register(t);
+		if (r->audit)
+			t->poll_flags = NULL; /* the audit watches polls */
 	}
 	if (err) {
 		if (t->cache)

@@ -108,6 +108,7 @@ int gc_thread_register(struct reclaim_thread *t)
 
 	g->gc = gc;
 	g->t = t;
+	t->poll_flags = &gc->world.flags;
 	/* relaxed: the cache is new and empty; a later generation finds it so too */
 	store_relaxed(&g->flush_gen, load_relaxed(&gc->sweep.sweepgen));
 	gc_world_join(&gc->world, &g->member, t->index, t->role == ROLE_COLLECTOR);
