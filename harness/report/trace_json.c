@@ -125,6 +125,11 @@ void trace_json_counter(struct trace_json *t, const char *name, const char *seri
 	trace_json_check(t);
 }
 
+void trace_json_drop(struct trace_json *t, uint64_t n)
+{
+	t->n_dropped += n;
+}
+
 int trace_json_end(struct trace_json *t)
 {
 	fprintf(t->out,

@@ -18,7 +18,7 @@ struct trace_json {
 	FILE *out;
 	uint64_t cap;
 	uint64_t n_events;  /* written */
-	uint64_t n_dropped; /* beyond cap */
+	uint64_t n_dropped; /* beyond cap, or told by trace_json_drop() */
 	int error;	    /* first -errno met; later calls do nothing */
 };
 
@@ -39,6 +39,9 @@ void trace_json_instant(struct trace_json *t, unsigned tid, const char *category
 /* A gauge: `name` is the row, `series` the line in it. */
 void trace_json_counter(struct trace_json *t, const char *name, const char *series, uint64_t at_ns,
 			double value);
+
+/* Count `n` events that the caller left out. */
+void trace_json_drop(struct trace_json *t, uint64_t n);
 
 /* Write the end with the count of dropped events, and flush.  0 or the first -errno. */
 int trace_json_end(struct trace_json *t);

@@ -49,6 +49,8 @@ const struct cli_option run_options[] = {
 	{"sample-every", "TIME", "10ms", "distance of the timeline's samples"},
 	{"audit", NULL, NULL, "poison what is freed and check every object's way (slow)"},
 	{"gc-log", NULL, NULL, "print a line per collection cycle"},
+	{"trace-json", NULL, NULL,
+	 "write DIR/trace.json for Perfetto: cycle phases, deletes, frees, bytes (of several repetitions, the last)"},
 	{"seed", "N", "1", "of all random numbers"},
 	{"reps", "N", "1", "repetitions, each a fresh process"},
 	{"rep", "N", NULL, "number of this repetition, for the rows"},
@@ -269,6 +271,7 @@ static int config_choices(struct run_config *c, const struct cli_args *args)
 	c->alloc_text = cli_get(args, "alloc");
 	c->audit = cli_given(args, "audit") != NULL;
 	c->gc_log = cli_given(args, "gc-log") != NULL;
+	c->trace_json = cli_given(args, "trace-json") != NULL;
 	c->huge_pages = cli_given(args, "huge-pages") != NULL;
 	c->tracking_cost = c->tracking_cost && c->tracking;
 	return 0;

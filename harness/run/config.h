@@ -47,6 +47,7 @@ struct run_config {
 	bool tracking_cost;
 	bool audit;
 	bool gc_log;
+	bool trace_json;
 	bool huge_pages;
 	const char *out_dir;
 	const char *scenario;

@@ -90,7 +90,7 @@ struct run_instance {
 	enum pace_mode pace_mode;
 	const struct run_source *source; /* NULL: operations are generated */
 	const struct pmu_set *events;	 /* NULL: none */
-	struct law law;			 /* of a strategy with a log of cycles, when tracking */
+	struct law law;			 /* when tracking, with a log of cycles or --trace-json */
 	struct events_collectors collectors; /* the strategy's threads; none without events */
 	struct gate gate;
 	struct stage_order order;

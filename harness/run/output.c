@@ -12,8 +12,8 @@
 
 #include "report/histfile.h"
 
-enum { OUTPUT_ROWS, OUTPUT_TIMELINE, OUTPUT_HISTOGRAMS };
-static const char *const output_names[] = {"run.csv", "timeline.csv", HISTFILE_NAME};
+enum { OUTPUT_ROWS, OUTPUT_TIMELINE, OUTPUT_HISTOGRAMS, OUTPUT_TRACE, OUTPUT_N };
+static const char *const output_names[] = {"run.csv", "timeline.csv", HISTFILE_NAME, "trace.json"};
 
 /* As mkdir -p. */
 static int output_make_directory(const char *path)
@@ -92,6 +92,19 @@ static int output_open_histograms(struct run_output *out)
 	return error;
 }
 
+static int output_open_trace(struct run_output *out)
+{
+	const char *path = out->paths[OUTPUT_TRACE];
+
+	out->trace = fopen(path, "we");
+	if (out->trace != NULL)
+		return 0;
+	const int error = -errno;
+
+	cli_error("--trace-json: %s: cannot be written: %s", path, strerror(-error));
+	return error;
+}
+
 int run_output_open(struct run_output *out, const struct run_config *config, const char *build_id,
 		    const char *env_id)
 {
@@ -104,7 +117,7 @@ int run_output_open(struct run_output *out, const struct run_config *config, con
 		cli_error("--out=%s cannot be made: %s", config->out_dir, strerror(-error));
 		return error;
 	}
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < OUTPUT_N; i++)
 		snprintf(out->paths[i], sizeof(out->paths[i]), "%.4000s/%s", config->out_dir,
 			 output_names[i]);
 	output_ids(out, config);
@@ -118,7 +131,8 @@ int run_output_open(struct run_output *out, const struct run_config *config, con
 		cli_error("%s", message);
 		return error;
 	}
-	return output_open_histograms(out);
+	error = output_open_histograms(out);
+	return error == 0 && config->trace_json ? output_open_trace(out) : error;
 }
 
 void run_output_row(struct run_output *out, const struct report_stage *stage,
@@ -210,6 +224,19 @@ int run_output_histograms(struct run_output *out, const struct stage_result *s)
 	return error;
 }
 
+void run_output_trace(struct run_output *out, const struct run_instance *in,
+		      const struct stage_result *s, uint64_t zero_ticks)
+{
+	const struct reclaim_ops *ops = reclaim_ops(in->r);
+
+	if (out->trace == NULL)
+		return;
+	if (!out->has_events)
+		trace_out_begin(&out->events, out->trace, in->clock, zero_ticks);
+	out->has_events = true;
+	trace_out_stage(&out->events, s, ops->gc_log != NULL ? ops->gc_log(in->r) : NULL);
+}
+
 /* ---------------------------------------------------------------- writing */
 
 static int output_failed(const struct run_output *out, unsigned which, int error)
@@ -233,6 +260,19 @@ int run_output_flush(struct run_output *out)
 	return 0;
 }
 
+/* Without a stage there is nothing to show, but a file that viewers can read. */
+static int output_close_trace(struct run_output *out)
+{
+	int error;
+
+	if (!out->has_events)
+		trace_json_begin(&out->events.json, out->trace, TRACE_JSON_CAP);
+	error = trace_out_end(&out->events);
+	if (fclose(out->trace) != 0 && error == 0)
+		error = -errno;
+	return error;
+}
+
 int run_output_close(struct run_output *out)
 {
 	int error = 0, e;
@@ -243,5 +283,7 @@ int run_output_close(struct run_output *out)
 		error = output_failed(out, OUTPUT_TIMELINE, e);
 	if (out->histograms != NULL && fclose(out->histograms) != 0)
 		error = output_failed(out, OUTPUT_HISTOGRAMS, -errno);
+	if (out->trace != NULL && (e = output_close_trace(out)) != 0)
+		error = output_failed(out, OUTPUT_TRACE, e);
 	return error;
 }

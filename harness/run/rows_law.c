@@ -94,7 +94,7 @@ void rows_law(struct rows *rows)
 {
 	struct law_summary s;
 
-	if (rows->s->law.n == 0)
+	if (rows->s->law.n == 0 || rows_law_log(rows) == NULL)
 		return;
 	for (unsigned c = 0; c < OBJ_N_CLASSES; c++)
 		if (rows_law_of(rows, (enum obj_class)c, &s))
@@ -106,7 +106,7 @@ void rows_law_print(struct rows *rows, FILE *out)
 	struct law_summary sum = {.ks = NAN};
 	const char *ks_of = "";
 
-	if (rows->s->law.n == 0)
+	if (rows->s->law.n == 0 || rows_law_log(rows) == NULL)
 		return;
 	for (unsigned c = 0; c < OBJ_N_CLASSES; c++) {
 		struct law_summary s;

@@ -108,6 +108,7 @@ static int run_report_stage(struct run *run, const struct stage_result *s)
 		error = run_output_timeline(&run->output, s);
 	if (error == 0)
 		error = run_output_histograms(&run->output, s);
+	run_output_trace(&run->output, run->in, s, run->zero_ticks);
 	terminal_stage(&rows, &run->checks);
 	rows_law_print(&rows, stdout);
 	if (run->config->gc_log)

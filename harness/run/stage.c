@@ -43,7 +43,7 @@ static int stage_begin(struct stage_result *s, struct run_instance *in)
 	hmap_state(in->map, in->t, &s->map_begin);
 	stage_stats(in, &s->stats_begin);
 	s->n_cycles_begin = stage_log_cycles(in);
-	if (in->tracking && reclaim_ops(in->r)->gc_log != NULL)
+	if (in->tracking && (reclaim_ops(in->r)->gc_log != NULL || in->config->trace_json))
 		error = law_stage_begin(&in->law, in->r);
 	s->begin_ticks = clock_ticks(in->clock);
 	reclaim_stage_begin(in->r, s->begin_ticks);

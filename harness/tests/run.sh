@@ -96,6 +96,23 @@ ln -s /dev/full "$dir/full/run.csv"
 expect 5 "run.csv" "No space left" -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms \
 	--out="$dir/full"
 
+# trace.json: valid, and with and without a log of cycles the freed are in it.
+for s in go immediate; do
+	expect 0 -- "$bin" run --strategy="$s" "${quick[@]}" --stages=20k:400ms --trace-json --out="$dir/events"
+	python3 - "$dir/events/trace.json" "$s" <<'PY' || fail "$s: trace.json"
+import json, sys
+events = json.load(open(sys.argv[1]))['traceEvents']
+kinds = {(e['ph'], e.get('cat'), e['name']) for e in events}
+for kind in ('X', 'stage', '20k'), ('i', 'delete', 'value'), ('i', 'free', 'value'), ('C', 'gauge', 'limbo'):
+    assert kind in kinds, kind
+assert (('X', 'cycle', 'mark') in kinds) == (sys.argv[2] == 'go')
+PY
+done
+mkdir "$dir/full-events"
+ln -s /dev/full "$dir/full-events/trace.json"
+expect 5 "trace.json" "No space left" -- "$bin" run --strategy=go "${quick[@]}" --stages=max:100ms \
+	--trace-json --out="$dir/full-events"
+
 # Ctrl-C in mid-stage: the row is finished, earlier ones are kept, exit code 130.
 "$bin" run --strategy=leak "${quick[@]}" --stages=1k:300ms,1k:600s --out="$dir/int" \
 	>"$dir/stdout" 2>"$dir/stderr" &
