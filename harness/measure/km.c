@@ -42,6 +42,10 @@ static void km_step(struct km *km, struct km_walk *w, const struct life_hist *h,
 	if (risk < events)
 		risk = events;
 	w->to_enter -= h->entered[bin];
+	/* Some are seen to outlive the bin, so not all can have died: those who entered it did so before
+	 * the deaths, not evenly. */
+	if (risk <= events && w->at_risk + entered > events + censored)
+		risk = w->at_risk + entered;
 	w->at_risk += entered - events - censored;
 	/* Later entries will be seen to outlive this: S is not 0 here, whatever the product says. */
 	const bool is_gap = w->at_risk <= 0 && w->to_enter > 0;

@@ -8,7 +8,8 @@
  *   risk set of a bin   entered below - events below - censored below (began inside = entered at 0)
  *   width 1 (< 128 ns)  ages are exact: as the textbook has it, who enters at t is not yet at risk at
  *                       t, who is censored at t still is
- *   wider bins          entries and censorings lie evenly in the bin: half of each counts
+ *   wider bins          entries and censorings lie evenly in the bin: half of each counts; all
+ *                       entries where half would leave no survivor and some are seen to survive
  *
  * A risk set that empties and fills again later (only delayed entries, no fresh deaths) would pin S
  * to 0 at its first gap; such a step is left out and the estimate is weak from there on (`gap_bin`).

@@ -201,6 +201,27 @@ static void test_gap_in_the_risk_set(void **state)
 	fixture_free(f);
 }
 
+/* One wide bin in which more die than half of those who enter it: the others, who are seen to live on, are in
+ * the estimate. */
+static void test_deaths_right_after_entry(void **state)
+{
+	struct fixture *f = fixture_new();
+
+	(void)state;
+	/* 499,712 .. 503,807 is one bin.  105 are at risk in it, 60 die. */
+	for (unsigned i = 0; i < 105; i++)
+		observe(f, i < 5 ? 0 : 500000, i < 60 ? 501000 + i : 700000 + i, true);
+	struct km *km = estimate(f);
+	const uint32_t bin = hist_bin(500000);
+
+	assert_int_equal(hist_bin(501059), bin);
+	assert_near(km->survival[bin], 45.0 / 105, 1e-12);
+	assert_in_range((uint64_t)km_quantile(km, 0.5).value_ns, hist_low(bin), hist_high(bin));
+	assert_in_range((uint64_t)km_quantile(km, 0.9).value_ns, 690000, 710000);
+	assert_near(km->survival[HIST_N_BINS - 1], 0, 1e-12);
+	fixture_free(f);
+}
+
 static void test_samples_needed(void **state)
 {
 	(void)state;
@@ -269,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_everything_censored),
 		cmocka_unit_test(test_nothing_observed),
 		cmocka_unit_test(test_gap_in_the_risk_set),
+		cmocka_unit_test(test_deaths_right_after_entry),
 		cmocka_unit_test(test_samples_needed),
 		cmocka_unit_test(test_periodic_collector),
 	};
