@@ -166,8 +166,13 @@ static void hmap_redraw_seed(struct hmap *m, struct reclaim_thread *t, struct ta
 {
 	struct table *next;
 
-	if (table->old || m->hash || !reclaim_alone_begin(t))
+	if (m->hash || !reclaim_alone_begin(t))
 		return; /* an injected hash function owns its seed */
+	/* Others may have come, written and gone since this delete looked: the epoch tells. */
+	if (reclaim_registration_epoch(t) != m->locals[t->index].epoch || table->old) {
+		reclaim_alone_end(t);
+		return;
+	}
 	next = reclaim_alloc(t, OBJ_TABLE, sizeof(*next), false);
 	if (next) {
 		*next = *table;

@@ -295,32 +295,49 @@ static bool hmap_range_chain(struct hmap *m, const struct table *table, struct b
 	return true;
 }
 
+/* The table that is walked.  READER_LOCKS: it may be freed between two buckets, so all that is needed of it is
+ * kept, and its address alone does not tell it from a later one that lies in the same place: any such has
+ * another growth before it. */
+struct range_table {
+	struct table *table;
+	uint64_t n_buckets, n_growths;
+};
+
 /* Set Go's iterator flags.  They and the table belong together: a growth that begins later carries ITERATOR
  * over. */
-static struct table *hmap_range_begin(struct hmap *m, struct reclaim_thread *t)
+static struct range_table hmap_range_begin(struct hmap *m, struct reclaim_thread *t)
 {
-	struct table *table;
+	struct range_table range = {0};
 
-	hmap_grow_lock(m, t);
-	table = hmap_table(m);
-	if (table)
+	hmap_grow_lock(m, t); /* nobody replaces the table */
+	range.table = hmap_table(m);
+	range.n_growths = load_relaxed(&m->n_growths); /* relaxed: the lock orders */
+	if (range.table) {
+		range.n_buckets = range.table->mask + 1;
 		store_relaxed(&m->iterator_flags, load_relaxed(&m->iterator_flags) | ITERATOR |
-							  (table->old ? OLD_ITERATOR : 0));
+							  (range.table->old ? OLD_ITERATOR : 0));
+	}
 	hmap_grow_unlock(m);
-	return m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : hmap_table(m);
+	if (range.table && (m->flags & NEEDS_PROTECT)) {
+		range.table = hmap_protect_table(m, t);
+		range.n_buckets = range.table->mask + 1;
+	}
+	return range;
 }
 
 enum range_step { RANGE_NEXT, RANGE_STOP, RANGE_RESTART };
 
-static enum range_step hmap_range_bucket(struct hmap *m, struct reclaim_thread *t, struct table *table,
+static enum range_step hmap_range_bucket(struct hmap *m, struct reclaim_thread *t, const struct range_table *range,
 					 uint64_t index, hmap_range_fn *fn, void *ctx)
 {
 	enum range_step step = RANGE_RESTART;
+	struct table *table = range->table;
 	struct bucket *head;
 
 	if (m->flags & READER_LOCKS) {
 		hmap_stripe_lock_index(m, t, index);
-		if (hmap_table(m) != table)
+		/* Relaxed: counted before the table is replaced, under all stripes. */
+		if (hmap_table(m) != table || load_relaxed(&m->n_growths) != range->n_growths)
 			return RANGE_RESTART; /* it may be freed already: do not look */
 	}
 	head = hmap_head(m, table, index);
@@ -333,19 +350,17 @@ static enum range_step hmap_range_bucket(struct hmap *m, struct reclaim_thread *
 
 void hmap_range(struct hmap *m, struct reclaim_thread *t, hmap_range_fn *fn, void *ctx)
 {
-	struct table *table = hmap_range_begin(m, t);
-	uint64_t n_buckets = table ? table->mask + 1 : 0; /* READER_LOCKS: see hmap_range_bucket() */
+	struct range_table range = hmap_range_begin(m, t);
 
-	for (uint64_t i = 0; i < n_buckets;) {
-		switch (hmap_range_bucket(m, t, table, i, fn, ctx)) {
+	for (uint64_t i = 0; i < range.n_buckets;) {
+		switch (hmap_range_bucket(m, t, &range, i, fn, ctx)) {
 		case RANGE_NEXT:
 			i++;
 			break;
 		case RANGE_STOP:
 			return;
 		case RANGE_RESTART: /* the table was changed: entries may be shown again */
-			table = hmap_range_begin(m, t);
-			n_buckets = table->mask + 1;
+			range = hmap_range_begin(m, t);
 			i = 0;
 			break;
 		}

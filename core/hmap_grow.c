@@ -216,8 +216,9 @@ bool hmap_grow_begin(struct hmap *m, struct reclaim_thread *t, struct table *tab
 	bool ok = true;
 
 	hmap_grow_lock(m, t);
-	/* acquire: pairs with hmap_publish_table() of whoever came first. */
-	if (hmap_table(m) == table) {
+	/* acquire: pairs with hmap_publish_table() of whoever came first.  With READER_LOCKS the stripe was given
+	 * up, and another descriptor, a growing one even, may lie where `table` was. */
+	if (hmap_table(m) == table && !(table && table->old)) {
 		/* All threads' counts, not just what this one sees: with the lagging count a table that is too
 		 * small would be grown at the same size, for nothing. */
 		const int64_t count = (int64_t)hmap_count(m) + 1;
@@ -352,10 +353,14 @@ static void hmap_destination_undo(struct hmap *m, struct reclaim_thread *t, stru
 	for (struct bucket *b = hmap_next(m, d->head), *next; b; b = next) {
 		next = hmap_next(m, b);
 		hmap_add_noverflow(m, table->b, true);
-		if (hmap_is_own_object(table, b))
+		if (hmap_is_own_object(table, b)) {
 			reclaim_unalloc(t, b);
-		else
-			store_relaxed(&b->tophash, 0); /* the surplus bucket stays used up */
+			continue;
+		}
+		/* A surplus bucket stays used up; it must not lead a marker to what is freed here. */
+		store_relaxed(&b->tophash, 0);
+		hmap_set_next(m, b, NULL);
+		hmap_note_overflow(table->buckets, table->extra, b, false);
 	}
 	hmap_set_next(m, d->head, NULL);
 	hmap_note_overflow(table->buckets, table->extra, d->head, false);

@@ -442,6 +442,141 @@ static void test_lagging_count(void **state)
 	reclaim_destroy(r);
 }
 
+/* ---------------------------------------------------------------- interleavings */
+
+struct visitor_at_last {
+	struct reclaim *r;
+	struct hmap *m;
+	unsigned n_visits;
+};
+
+static void *visitor_main(void *arg)
+{
+	struct visitor_at_last *visitor = arg;
+	struct reclaim_thread *t = reclaim_register(visitor->r, ROLE_MUTATOR);
+
+	for (uint64_t key = 1000; key < 1005; key++)
+		assert_int_equal(put(visitor->m, t, key, key), HMAP_INSERTED);
+	reclaim_unregister(t);
+	visitor->n_visits++;
+	return NULL;
+}
+
+static void visitor_comes_and_goes(void *ctx, void *bucket)
+{
+	pthread_t thread;
+
+	(void)bucket;
+	assert_int_equal(pthread_create(&thread, NULL, visitor_main, ctx), 0);
+	pthread_join(thread, NULL);
+}
+
+/* A thread that was alone when its delete began empties the map; before it redraws the seed, another comes, inserts
+ * and leaves.  What that one left must still be found. */
+static void test_visitor_before_new_seed(void **state)
+{
+	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_EMPTY, HEAP_SPAN};
+	struct reclaim *r = make_domain(&v, 0);
+	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+	struct visitor_at_last visitor = {.r = r};
+	/* Called between the last entry's removal and the new seed: the overflow bucket it was in goes. */
+	const struct hmap_hooks hooks = {.ctx = &visitor, .bucket_retired = visitor_comes_and_goes};
+	const struct hmap_config config = {.unlink = v.unlink, .seed = 42, .hooks = &hooks};
+	uint64_t keys[9], n = 0, value;
+
+	(void)state;
+	/* Nine keys of one bucket of two: the ninth goes to an overflow bucket. */
+	for (uint64_t key = 0; n < 9; key++)
+		if (!(hmap_hash_default(key, config.seed) & 1))
+			keys[n++] = key;
+	assert_int_equal(hmap_create(&visitor.m, r, t, &config), 0);
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(put(visitor.m, t, keys[i], i + 1), HMAP_INSERTED);
+	del(visitor.m, t, 12345); /* helps the growth to its end */
+	assert_int_equal(hmap_count_overflow(visitor.m), 1);
+	for (unsigned i = 0; i < 9; i++)
+		assert_true(del(visitor.m, t, keys[i]));
+	assert_int_equal(visitor.n_visits, 1);
+	for (uint64_t key = 1000; key < 1005; key++)
+		assert_true(get_value(visitor.m, t, &v, key, &value));
+	assert_int_equal(hmap_count(visitor.m), 5);
+	hmap_destroy(visitor.m, t);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+}
+
+/* Walks of a map that grows under them: an entry that is there all the time is shown, and nothing is looked at
+ * after it was freed (poison, sanitizers). */
+#define N_WALKED 4u
+#define N_WALKS	 20u
+
+struct walk {
+	struct reclaim *r;
+	struct hmap *m;
+	uint64_t seen; /* bit: key */
+};
+
+static bool walk_entry(void *ctx, uint64_t key, uint64_t value)
+{
+	struct walk *w = ctx;
+
+	assert_int_equal(value, key + 1);
+	if (key < N_WALKED)
+		w->seen |= UINT64_C(1) << key;
+	return true;
+}
+
+static void *walk_grow(void *arg)
+{
+	struct walk *w = arg;
+	struct reclaim_thread *t = reclaim_register(w->r, ROLE_MUTATOR);
+
+	for (uint64_t key = N_WALKED; key < 1500; key++)
+		assert_int_equal(put(w->m, t, key, key + 1), HMAP_INSERTED);
+	reclaim_unregister(t);
+	return NULL;
+}
+
+static void run_walk(const struct variant *v, uint64_t n_walks)
+{
+	struct reclaim *r = make_domain(v, 0);
+	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+
+	for (uint64_t i = 0; v->mode == HMAP_PLAIN && i < n_walks; i++) {
+		struct walk w = {.r = r, .m = make_map(r, t, v)};
+		pthread_t thread;
+
+		for (uint64_t key = 0; key < N_WALKED; key++)
+			put(w.m, t, key, key + 1);
+		assert_int_equal(pthread_create(&thread, NULL, walk_grow, &w), 0);
+		while (hmap_count(w.m) < 1500) {
+			w.seen = 0;
+			reclaim_enter(t);
+			hmap_range(w.m, t, walk_entry, &w);
+			reclaim_exit(t);
+			reclaim_poll(t);
+			assert_int_equal(w.seen, (UINT64_C(1) << N_WALKED) - 1);
+		}
+		reclaim_offline(t);
+		pthread_join(thread, NULL);
+		reclaim_online(t);
+		hmap_destroy(w.m, t);
+		reclaim_poll(t);
+	}
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+}
+
+static void test_walk_while_growing(void **state)
+{
+	const struct variant locked = {reclaim_strategy_find("immediate"), HMAP_PLAIN, HMAP_UNLINK_EMPTY,
+				       HEAP_SPAN};
+
+	(void)state;
+	for_each_variant(run_walk, 1);
+	run_walk(&locked, N_WALKS);
+}
+
 static void test_golden(void **state)
 {
 	struct verify_go_result result;
@@ -459,7 +594,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),		 cmocka_unit_test(test_model),
-		cmocka_unit_test(test_lagging_count),
+		cmocka_unit_test(test_lagging_count),	 cmocka_unit_test(test_visitor_before_new_seed),
+		cmocka_unit_test(test_walk_while_growing),
 		cmocka_unit_test(test_get_batch),	 cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_threads_few_keys), cmocka_unit_test(test_threads_growing),
 	};
