@@ -346,6 +346,7 @@ void audit_let_go(struct reclaim *r, const void *object, uint64_t generation)
 		return;
 	if (audit_word_generation(load_seq_cst(&o->word)) != generation)
 		audit_fault_at(a, AUDIT_READ_REUSED, object, NULL);
+	/* release: pairs with the look at n_held when the object is freed */
 	sub_acq_rel(&o->n_held, 1);
 }
 

@@ -202,6 +202,7 @@ uint64_t audit_check(struct reclaim *r, struct reclaim_thread *t, unsigned flags
 	reclaim_for_each_root(r, audit_validate_root, a);
 	audit_walk_roots(&w);
 	for (uint32_t i = 0; i < AUDIT_N_CHAINS; i++)
+		/* acquire: pairs with the release of whoever pushed onto the chain */
 		for (const struct audit_object *o = load_acquire(&a->chains[i]); o; o = o->next)
 			audit_check_object(a, o, flags, &sums);
 	audit_check_counts(a, &sums);

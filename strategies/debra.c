@@ -99,6 +99,7 @@ static void debra_check_next(struct debra *debra, struct debra_record *rec, uint
 /* The whole scan at once, for a thread that polls and does nothing else. */
 static void debra_check_all(struct debra *debra)
 {
+	/* acquire: pairs with the release of the thread that advanced the epoch */
 	const uint64_t epoch = load_acquire(&debra->epoch);
 
 	records_for_each(rec, &debra->records)

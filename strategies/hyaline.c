@@ -108,6 +108,7 @@ static struct hyaline_node *hyaline_batch(struct record *rec, uint64_t *oldest)
 
 static bool hyaline_is_held_by_address(struct era_slots *s, const struct heap *h, struct hyaline_node *counting)
 {
+	/* acquire: pairs with the release of whoever took a slot */
 	if (likely(!load_acquire(&s->n_used)))
 		return false;
 	for (struct hyaline_node *node = counting; node; node = node->batch_next)
@@ -315,6 +316,7 @@ static void hyaline_allocated(struct reclaim_thread *t, void *object, enum obj_c
 	node = heap_node(reclaim_heap(t->r), object);
 	if (++rec->n_allocated >= hyaline->era_allocs) {
 		rec->n_allocated = 0;
+		/* pairs with the acquire loads of the era */
 		add_acq_rel(&hyaline->era, 1);
 	}
 	/* Relaxed: not later than the era a reader sees after it has seen the object, because the object is

@@ -139,6 +139,7 @@ static void ibr_process(struct record *base, struct reclaim_thread *t, bool is_f
 {
 	struct ibr_record *rec = (struct ibr_record *)base;
 	/* Acquire: after the fence that follows the unlinks, so not earlier than any of them. */
+	/* acquire: pairs with the addition that advances the epoch */
 	const uint64_t epoch = load_acquire(&((struct ibr *)base->records)->epoch);
 
 	(void)is_forced;
@@ -201,6 +202,7 @@ static void ibr_online(struct reclaim_thread *t)
 static void ibr_enter(struct reclaim_thread *t)
 {
 	struct ibr_record *rec = ibr_record(t);
+	/* acquire: pairs with the addition that advances the epoch */
 	const uint64_t epoch = load_acquire(&((struct ibr *)rec->base.records)->epoch);
 
 	/* release: read after `lower`, which is published below. */
@@ -236,6 +238,7 @@ static void ibr_allocated(struct reclaim_thread *t, void *object, enum obj_class
 	(void)bytes;
 	if (++rec->n_allocated >= ibr->epoch_allocs) {
 		rec->n_allocated = 0;
+		/* pairs with the acquire loads of the epoch */
 		add_acq_rel(&ibr->epoch, 1);
 	}
 	/* Relaxed: not later than the epoch a reader sees after it has seen the object, because the object is

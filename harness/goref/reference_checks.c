@@ -214,7 +214,7 @@ static void check_growth(struct check_table *t)
 
 	for (size_t k = 0; k < 2; k++) {
 		const double expected = ldexp(1, (int)model_old_b((uint64_t)sizes[k])) * log(2);
-		double writes[CHECK_MAX_REPS];
+		double writes[CHECK_MAX_REPS] = {0};
 		char detail[160], what[96];
 		size_t n = 0;
 

@@ -28,6 +28,7 @@ static void *bench_thread(void *arg)
 	struct peer_thread *t = b->peer->begin(b->table);
 
 	b->has_failed = !t;
+	/* pairs with the acquire of n_ready in the starting thread */
 	add_acq_rel(b->n_ready, 1);
 	if (!t)
 		return NULL;
@@ -74,6 +75,7 @@ static double bench_slice(const struct peer *peer, struct peer_table *table, uns
 			break;
 		n_started++;
 	}
+	/* acquire: pairs with the addition to n_ready of each worker */
 	while (load_acquire(&n_ready) < n_started)
 		sched_yield();
 	begin_ns = clock_monotonic_ns();

@@ -59,6 +59,7 @@ static void *ckhs_malloc(size_t bytes)
 {
 	struct ckhs_array *array = malloc(sizeof(*array) + bytes); /* freed in ckhs_free() */
 
+	/* cppcheck-suppress memleak */
 	return array ? array + 1 : NULL;
 }
 
@@ -147,6 +148,7 @@ static void ckhs_destroy(struct peer_table *table)
 	urcu_qsbr_set_thread_call_rcu_data(table->crdp);
 	urcu_qsbr_call_rcu(&table->drained, ckhs_is_drained);
 	urcu_qsbr_set_thread_call_rcu_data(NULL);
+	/* acquire: pairs with the release store of is_drained in the callback */
 	while (!load_acquire(&table->is_drained))
 		sched_yield();
 	urcu_qsbr_call_rcu_data_free(table->crdp);

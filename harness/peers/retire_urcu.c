@@ -63,6 +63,7 @@ static double urcu_batch(struct heap_cache *cache, struct heap_cache *worker_cac
 	}
 	/* The one worker runs them in order.  Sleeping, not spinning: only its CPU time shall count. */
 	urcu_memb_call_rcu(&end.head, urcu_end);
+	/* acquire: pairs with the release store of is_reached in the callback */
 	while (!load_acquire(&end.is_reached))
 		usleep(200);
 	return (double)(retire_cpu_ns() - begin_ns) / RETIRE_N;

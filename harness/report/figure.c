@@ -369,7 +369,7 @@ void figure_shorten(char *buf, size_t size, const char *text, size_t n)
 	size_t len = 0;
 	size_t chars = 0;
 
-	while (text[len] && len < size - sizeof(ellipsis)) {
+	while (len < size - sizeof(ellipsis) && text[len]) {
 		const size_t step = text_utf8_length(text + len);
 
 		if (chars + 1 >= n && figure_n_chars(text + len) > 1)

@@ -64,7 +64,7 @@ static unsigned char *hdr_put_be(unsigned char *p, uint64_t value, int bytes)
 
 static unsigned char *hdr_put_zigzag(unsigned char *p, int64_t value)
 {
-	uint64_t bits = ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+	uint64_t bits = ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
 
 	for (; bits >= 0x80; bits >>= 7)
 		*p++ = (unsigned char)(bits | 0x80);

@@ -169,6 +169,7 @@ static int scenario_run(struct scenario *s, const struct scenario_entry *entry)
 	if (entry->run == scenario_forward) /* it opens its own files */
 		return scenario_forward(s);
 	clock_init(&clock, false);
+	/* cppcheck-suppress autoVariables ; it is used below this call only */
 	s->clock = &clock;
 	if (env_collect(&s->env, "")) {
 		cli_error("out of memory");

@@ -331,6 +331,7 @@ static int job_add_cell(struct job_reader *r, struct job_section *s, const size_
 
 	cell.values = calloc(job->n_options + 1, sizeof(*cell.values));
 	if (!job_keep(job, (char *)cell.values))
+		/* cppcheck-suppress memleak ; job_keep() has freed it */
 		return -ENOMEM;
 	for (size_t i = 0; i < job->n_options; i++) {
 		const char *value = s->lists[i].n ? s->lists[i].values[at[i]] : NULL;

@@ -355,7 +355,7 @@ int matrix_store_commit(struct matrix_store *store, const char *id, unsigned rep
 			const struct matrix_result *result)
 {
 	char from_name[NAME_BYTES], to_name[NAME_BYTES];
-	char from[PATH_MAX], to[PATH_MAX], file[PATH_MAX];
+	char from[PATH_MAX] = "", to[PATH_MAX] = "", file[PATH_MAX] = "";
 	json_t *json = json_pack("{s:b, s:s, s:f}", "failed", result->is_failed, "reason", result->reason,
 				 "seconds", result->elapsed_s);
 	int err = json ? 0 : -ENOMEM;
@@ -393,7 +393,7 @@ void matrix_store_abandon(struct matrix_store *store, const char *id, unsigned r
 int matrix_store_forget(struct matrix_store *store, const char *id, unsigned rep)
 {
 	char from_name[NAME_BYTES], to_name[NAME_BYTES];
-	char from[PATH_MAX], to[PATH_MAX];
+	char from[PATH_MAX] = "", to[PATH_MAX] = "";
 	int err;
 
 	store_name(from_name, id, rep, false);

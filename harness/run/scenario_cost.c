@@ -41,7 +41,7 @@ static void cost_put(struct scenario *s, const struct scenario_map *m, const cha
 static double cost_mark(struct scenario *s, struct scenario_map *m, uint64_t *n_buckets)
 {
 	double ns[SCENARIO_MAX_ROUNDS];
-	struct gc_probe_mark mark;
+	struct gc_probe_mark mark = {0};
 
 	for (unsigned i = 0; i < s->n_rounds; i++) {
 		if (gc_probe_mark(m->t, &mark))

@@ -58,6 +58,7 @@ void records_fini(struct records *rs)
 {
 	struct record *next;
 
+	/* acquire: pairs with the release of whoever pushed a record */
 	for (struct record *rec = load_acquire(&rs->head); rec; rec = next) {
 		next = rec->next;
 		free(rec);

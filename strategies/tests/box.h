@@ -65,6 +65,7 @@ static inline void box_trace(struct reclaim_root *root, struct reclaim_thread *t
 
 	(void)t;
 	for (int i = 0; i < BOX_SLOTS; i++) {
+		/* acquire: pairs with the exchange that put it there */
 		struct thing *thing = load_acquire(&box->slots[i]);
 
 		if (thing)
@@ -138,12 +139,14 @@ static inline void box_exit(struct box *box, struct reclaim_thread *t)
 /* What slot i holds; inside a section; protected by protection slot `p`. */
 static inline struct thing *box_get(struct box *box, struct reclaim_thread *t, int i, unsigned p)
 {
+	/* acquire: pairs with the exchange that put it there */
 	struct thing *thing = load_acquire(&box->slots[i]);
 
 	while (t->flags & NEEDS_PROTECT) {
 		struct thing *again;
 
 		t->ops->protect(t, p, thing);
+		/* acquire: pairs with the exchange that put it there */
 		again = load_acquire(&box->slots[i]);
 		if (again == thing)
 			break;
@@ -160,6 +163,7 @@ static inline void box_replace(struct box *box, struct reclaim_thread *t, int i,
 	box_enter(box, t);
 	if (t->flags & NEEDS_BARRIER)
 		t->ops->write_barrier(t, load_relaxed(&box->slots[i]), thing);
+	/* pairs with itself: whoever takes a thing sees it as it was put */
 	old = xchg_acq_rel(&box->slots[i], thing);
 	if (old)
 		reclaim_retire(t, old, false);
@@ -211,6 +215,7 @@ static inline void wait_for(struct reclaim_thread *t, _Atomic(int) *step, int va
 {
 	if (t)
 		reclaim_offline(t);
+	/* acquire: pairs with the release of whoever made the step */
 	while (load_acquire(step) < value)
 		sched_yield();
 	if (t)

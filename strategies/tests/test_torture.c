@@ -103,6 +103,7 @@ static void box_replace_marking(struct box *box, struct reclaim_thread *t, int i
 	box_enter(box, t);
 	if (t->flags & NEEDS_BARRIER)
 		t->ops->write_barrier(t, load_relaxed(&box->slots[i]), thing);
+	/* pairs with itself: whoever takes a thing sees it as it was put */
 	old = xchg_acq_rel(&box->slots[i], thing);
 	if (old) {
 		store_relaxed(&old->age, AGE_UNLINKED);
@@ -129,6 +130,7 @@ static void *box_writer(void *arg)
 			reclaim_online(t);
 		}
 	}
+	/* pairs with the acquire of n_writing */
 	sub_acq_rel(&w->torture->n_writing, 1);
 	reclaim_unregister(t);
 	return NULL;
@@ -178,7 +180,7 @@ static void *box_reader(void *arg)
 	do {
 		box_read(w, t);
 		reclaim_poll(t);
-	} while (load_acquire(&w->torture->n_writing) > 0);
+	} while (load_acquire(&w->torture->n_writing) > 0); /* acquire: pairs with the subtraction of each writer that ends */
 	reclaim_unregister(t);
 	worker_report(w);
 	return NULL;
@@ -200,7 +202,7 @@ static void *box_visitor(void *arg)
 				reclaim_poll(t);
 		}
 		reclaim_unregister(t);
-	} while (load_acquire(&w->torture->n_writing) > 0);
+	} while (load_acquire(&w->torture->n_writing) > 0); /* acquire: pairs with the subtraction of each writer that ends */
 	worker_report(w);
 	return NULL;
 }
@@ -309,7 +311,7 @@ static void *map_reader(void *arg)
 	do {
 		map_read(w, t);
 		reclaim_poll(t);
-	} while (load_acquire(&w->torture->n_writing) > 0);
+	} while (load_acquire(&w->torture->n_writing) > 0); /* acquire: pairs with the subtraction of each writer that ends */
 	reclaim_unregister(t);
 	worker_report(w);
 	return NULL;
@@ -330,7 +332,7 @@ static void *map_visitor(void *arg)
 		sched_yield();
 		reclaim_online(t);
 		reclaim_unregister(t);
-	} while (load_acquire(&w->torture->n_writing) > 0);
+	} while (load_acquire(&w->torture->n_writing) > 0); /* acquire: pairs with the subtraction of each writer that ends */
 	worker_report(w);
 	return NULL;
 }

@@ -168,7 +168,7 @@ static void test_against_enumeration(void **state)
 	for (int round = 0; round < 60; round++) {
 		const size_t na = 2 + stats_random_below(&random, 4);
 		const size_t nb = 2 + stats_random_below(&random, 4);
-		struct stats_obs all[16], a[8], b[8];
+		struct stats_obs all[16] = {{0}}, a[8], b[8];
 		struct stats_test test;
 		double n_all = 0, n_beyond = 0;
 

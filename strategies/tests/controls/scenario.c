@@ -179,6 +179,7 @@ static void *scenario_thread(void *arg)
 /* Cycles by hand while the others run. */
 static void scenario_wait(struct stage *st, struct reclaim_thread *t)
 {
+	/* acquire: pairs with the subtraction of each worker that ends */
 	while (load_acquire(&st->n_running) > 0) {
 		if (t->ops->collect) {
 			t->ops->collect(t);
@@ -213,6 +214,7 @@ static void scenario_fill_and_run(struct stage *st, struct reclaim_thread *t, st
 		if (pthread_create(&actors[n].thread, NULL, scenario_thread, &actors[n]))
 			break;
 	}
+	/* pairs with the acquire of n_running */
 	sub_acq_rel(&st->n_running, st->s->n_threads - n);
 	scenario_wait(st, t);
 	reclaim_offline(t);

@@ -185,7 +185,7 @@ static size_t n_strategies(void)
 {
 	size_t n = 0;
 
-	while (reclaim_strategies[n] && n < MAX_STRATEGIES)
+	while (n < MAX_STRATEGIES && reclaim_strategies[n])
 		n++;
 	return n;
 }
