@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# `make help` lists the targets.  Variables: CC, CXX, OPT, SAN=address|thread|undefined|audit|controls|coverage,
+# `make help` lists the targets.  Variables: CC, CXX, OPT, SAN=address|thread|undefined|audit|controls|coverage|fuzz,
 # V=1, PREFIX, DESTDIR.  Each SAN and CC has its own folder under build/.
 
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -11,8 +11,8 @@ V       ?=
 .DEFAULT_GOAL := all
 Q       := $(if $(V),,@)
 
-ifneq ($(filter-out address thread undefined audit controls coverage,$(SAN)),)
-$(error SAN=$(SAN) is not known; use address, thread, undefined, audit, controls or coverage)
+ifneq ($(filter-out address thread undefined audit controls coverage fuzz,$(SAN)),)
+$(error SAN=$(SAN) is not known; use address, thread, undefined, audit, controls, coverage or fuzz)
 endif
 VARIANT := $(if $(SAN),$(SAN),release)$(if $(filter gcc,$(CC)),,-$(notdir $(CC)))
 B       := build$(if $(filter release,$(VARIANT)),,/$(VARIANT))
@@ -24,6 +24,9 @@ SANFLAGS_coverage  := --coverage -DRECLAIMBENCH_SANITIZED=1
 SANFLAGS_audit     := -DRECLAIMBENCH_AUDIT=1
 # Faults on purpose, and what makes them likely: strategies/tests/controls/.
 SANFLAGS_controls  := -DRECLAIMBENCH_AUDIT=1 -DRECLAIMBENCH_CONTROLS=1 -DRECLAIMBENCH_PERTURB=1
+# clang's; its main() is linked into the fuzz targets only.
+SANFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-DRECLAIMBENCH_SANITIZED=1
 SANFLAGS := $(SANFLAGS_$(SAN))
 
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
@@ -86,7 +89,13 @@ $(B)/torture: $(B)/strategies/tests/torture/torture.o $(B)/strategies/tests/cont
 		$(B)/libreclaimbench.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(STRATEGY_LIBS) $(LDLIBS)
 
-.PHONY: all tests check check-long bench micro lint format plot install uninstall coverage torture controls \
+# Made-up bytes into the readers, and as operations on the map: scripts/fuzz builds and runs them with SAN=fuzz.
+FUZZ_BIN := $(patsubst %.c,$(B)/%,$(wildcard core/tests/fuzz/fuzz_*.c harness/tests/fuzz/fuzz_*.c))
+$(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/libharness.a $(B)/libreclaimbench.a
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
+fuzz-targets: $(FUZZ_BIN)
+
+.PHONY: fuzz-targets all tests check check-long bench micro lint format plot install uninstall coverage torture controls \
 	go-reference fuzz clean help
 
 all: $(B)/reclaimbench $(B)/libreclaimbench.a
@@ -173,8 +182,8 @@ torture: all ## long runs of every strategy with readers that check ages
 	@BUILD=$(B) scripts/torture
 controls: ## faults on purpose: the audit must name each; FLAGS=--quick for two seeds
 	@scripts/check-controls $(FLAGS)
-fuzz: ## feed made-up bytes to the readers of traces, CSV and job files
-	@CC='$(CC)' scripts/fuzz
+fuzz: ## made-up bytes into every reader of files and texts, and into the map; FLAGS=SECONDS
+	@CC='$(CC)' scripts/fuzz $(FLAGS)
 go-reference: all ## the real Go runtime and the model under one load, in turns; ARGS=--quick
 	@BUILD=$(B) scripts/go-reference $(ARGS)
 

@@ -232,8 +232,8 @@ void report_csv_header(bool is_timeline, char *buf, size_t size)
 		 report_header(is_timeline));
 }
 
-/* A regular file ends where its last whole row ends. */
-static int report_cut_torn_row(int fd, off_t *size)
+/* A regular file ends where its last whole row ends: the length of those. */
+static int report_whole_size(int fd, off_t *size)
 {
 	char c;
 
@@ -244,27 +244,31 @@ static int report_cut_torn_row(int fd, off_t *size)
 			break;
 		(*size)--;
 	}
-	return ftruncate(fd, *size) == 0 ? 0 : -errno;
+	return 0;
 }
 
-static int report_check_header(int fd, bool is_timeline)
+/* Whether a file of `size` bytes begins with the header; with a part of it and nothing else, when it was torn off
+ * there. */
+static int report_check_header(int fd, bool is_timeline, off_t size)
 {
 	const size_t n = report_header_bytes(is_timeline);
+	const size_t want = size > (off_t)n ? n + 1 : (size_t)size;
 	char *found = malloc(n + 1);
 	int result = -ENOMEM;
 
 	if (found == NULL)
 		return result;
-	result = pread(fd, found, n + 1, 0) == (ssize_t)(n + 1) &&
-				 memcmp(found, report_header(is_timeline), n) == 0 &&
-				 (found[n] == '\n' || found[n] == '\r') ?
+	result = pread(fd, found, want, 0) == (ssize_t)want &&
+				 memcmp(found, report_header(is_timeline), want > n ? n : want) == 0 &&
+				 (want <= n || found[n] == '\n' || found[n] == '\r') ?
 			 0 :
 			 -EINVAL;
 	free(found);
 	return result;
 }
 
-/* New or empty: collect the header.  Otherwise see that rows may follow. */
+/* New or empty: collect the header.  Otherwise see that rows may follow.  Nothing is cut off a file whose header
+ * is another's. */
 static int report_begin(struct report_file *f)
 {
 	struct stat st;
@@ -272,13 +276,15 @@ static int report_begin(struct report_file *f)
 	if (fstat(f->fd, &st) != 0)
 		return -errno;
 	if (S_ISREG(st.st_mode)) {
-		off_t size = st.st_size;
-		const int error = report_cut_torn_row(f->fd, &size);
+		off_t whole = st.st_size;
+		int error = report_check_header(f->fd, f->is_timeline, st.st_size);
 
-		if (error != 0)
+		if (error == 0)
+			error = report_whole_size(f->fd, &whole);
+		if (error == 0 && whole < st.st_size && ftruncate(f->fd, whole) != 0)
+			error = -errno;
+		if (error != 0 || whole > 0)
 			return error;
-		if (size > 0)
-			return report_check_header(f->fd, f->is_timeline);
 	}
 	const size_t n = report_header_bytes(f->is_timeline);
 	const int error = report_reserve(f, n + 1);

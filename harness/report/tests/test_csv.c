@@ -200,6 +200,21 @@ static void test_refuses_another_file(void **state)
 	assert_int_equal(report_file_open(&f, "/nowhere/x.csv", false, message, sizeof(message)),
 			 -ENOENT);
 	assert_non_null(strstr(message, "/nowhere/x.csv"));
+	/* Nor is it cut when it ends without a line end, or has none at all. */
+	static const char *const others[] = {"a,b,c\n1,2,3", "notes", "schema,run_id,and more"};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		char found[64] = "";
+
+		other = fopen(path, "w");
+		fputs(others[i], other);
+		fclose(other);
+		assert_int_equal(report_file_open(&f, path, false, message, sizeof(message)), -EINVAL);
+		other = fopen(path, "r");
+		assert_int_equal(fread(found, 1, sizeof(found) - 1, other), strlen(others[i]));
+		fclose(other);
+		assert_string_equal(found, others[i]);
+	}
 	/* A timeline is not a run. */
 	unlink(path);
 	assert_int_equal(report_file_close(open_file(path, true)), 0);
