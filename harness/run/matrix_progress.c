@@ -135,7 +135,9 @@ static void progress_take_figures(struct matrix_figures *f, const struct table *
 		const bool is_p99 = progress_row_is(t, row, "lifetime", "p99");
 		const double n = table_number(t, row, COL_n);
 
-		if (progress_row_is(t, row, "throughput", "rate")) {
+		/* The mutators'; readers have one of their own. */
+		if (progress_row_is(t, row, "throughput", "rate") &&
+		    !strcmp(table_text(t, row, COL_role), "mutator")) {
 			f->ops_per_s = table_value(t, row);
 			most = 0; /* a stage's rows begin with it or end with it; either is the same stage */
 		}

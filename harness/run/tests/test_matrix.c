@@ -21,6 +21,7 @@
 #include "report/table.h"
 #include "run/config.h"
 #include "run/matrix.h"
+#include "run/matrix_progress.h"
 #include "run/matrix_store.h"
 
 extern const struct cli_command cmd_merge;
@@ -576,12 +577,44 @@ static void test_shards_and_merge(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Progress shows what the mutators did, whatever readers did beside them. */
+static void test_figures_are_the_mutators(void **state)
+{
+	static const char *const columns = ""
+#define COLUMN(name) #name ","
+#include "report/columns.def"
+#undef COLUMN
+		;
+	static const char *const rows[] = {"mutator,all,,all,throughput,rate,1000",
+					   "reader,all,,all,throughput,rate,7"};
+	char dir[] = "/tmp/test_matrix.XXXXXX", path[64], reason[256] = "";
+	struct matrix_figures figures;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/run.csv", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "%.*s\n", (int)strlen(columns) - 1, columns);
+	for (unsigned i = 0; i < 2; i++)
+		fprintf(f, "1,r,b,e,c1,leak,,s,1,64,50/25/25,uniform,64,4096,empty,span,poisson,,7,0,max,5,,%s,"
+			   "ops/s,higher,1,1,ok,\n", rows[i]);
+	assert_int_equal(fclose(f), 0);
+	if (!matrix_read_figures(&figures, dir, "c1", 0, reason, sizeof(reason)))
+		fail_msg("%s", reason);
+	assert_true(figures.ops_per_s == 1000);
+	unlink(path);
+	rmdir(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_good),	   TEST(test_failures),	 TEST(test_retry_failed),
 		TEST(test_killed_and_resumed), TEST(test_torn_journal), TEST(test_refuses),
 		TEST(test_interrupt),	   TEST(test_shards_and_merge), TEST(test_full_disk),
+		cmocka_unit_test(test_figures_are_the_mutators),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
