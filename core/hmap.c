@@ -363,14 +363,15 @@ static bool hmap_wants_growth(const struct hmap *m, const struct hmap_local *loc
 }
 
 /* The value word to store: the value itself, or a filled payload.  0: out of memory. */
-static bool hmap_make_value(struct hmap *m, struct reclaim_thread *t, uint64_t value, uint64_t *word)
+static bool hmap_make_value(struct hmap *m, struct reclaim_thread *t, uint64_t value, size_t bytes,
+			    uint64_t *word)
 {
 	uint64_t *payload;
 
 	*word = value;
 	if (!m->is_payload)
 		return true;
-	payload = reclaim_alloc(t, OBJ_VALUE, m->config.value_bytes, false);
+	payload = reclaim_alloc(t, OBJ_VALUE, bytes, false);
 	if (!payload)
 		return false;
 	*payload = value;
@@ -384,13 +385,14 @@ static void hmap_drop_value(struct hmap *m, struct reclaim_thread *t, uint64_t w
 		reclaim_unalloc(t, (void *)word);
 }
 
-enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t value)
+enum hmap_result hmap_insert_sized(struct hmap *m, struct reclaim_thread *t, uint64_t key,
+				   uint64_t value, size_t bytes)
 {
 	struct hmap_local *local = &m->locals[t->index];
 	unsigned n_spins = 0, n_growths = 0;
 	uint64_t word;
 
-	if (!hmap_make_value(m, t, value, &word))
+	if (!hmap_make_value(m, t, value, bytes, &word))
 		return HMAP_NO_MEMORY;
 	hmap_is_alone(m, t, local);
 	for (;; hmap_backoff(&n_spins)) {
@@ -437,6 +439,11 @@ enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t 
 	}
 	hmap_drop_value(m, t, word);
 	return HMAP_NO_MEMORY;
+}
+
+enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t value)
+{
+	return hmap_insert_sized(m, t, key, value, m->config.value_bytes);
 }
 
 /* ---------------------------------------------------------------- delete */

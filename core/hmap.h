@@ -83,6 +83,9 @@ enum hmap_result { HMAP_INSERTED, HMAP_REPLACED, HMAP_NO_MEMORY };
 /* Insert or overwrite.  HMAP_PAYLOAD: `value` is written into the payload's first 8 bytes; the old payload
  * is retired.  HMAP_NO_MEMORY: nothing changed. */
 enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t value);
+/* The same with a payload of `bytes`, at least 8, in place of value_bytes.  HMAP_PLAIN: `bytes` is not looked at. */
+enum hmap_result hmap_insert_sized(struct hmap *m, struct reclaim_thread *t, uint64_t key,
+				   uint64_t value, size_t bytes);
 /* true if it was there. */
 bool hmap_delete(struct hmap *m, struct reclaim_thread *t, uint64_t key);
 /* Remove everything; keeps and zeroes the array (Go's clear).  Alone: no other thread may operate. */

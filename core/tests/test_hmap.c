@@ -577,6 +577,44 @@ static void test_walk_while_growing(void **state)
 	run_walk(&locked, N_WALKS);
 }
 
+/* Payloads of sizes of their own: every byte of them is there, and counted until it is freed. */
+static void test_sized(void **state)
+{
+	const struct variant v = {reclaim_strategy_find("immediate"), HMAP_PAYLOAD, HMAP_UNLINK_GO, HEAP_SPAN};
+	struct reclaim *r = make_domain(&v, 0);
+	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+	struct hmap *m = make_map(r, t, &v);
+	struct reclaim_totals totals;
+	uint64_t bytes = 0, live_bytes = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < 400; i++) { /* the second half overwrites: other sizes than before */
+		const size_t size = 8 + (size_t)(i * 37 % 9001);
+		uint64_t payload;
+
+		reclaim_enter(t);
+		assert_int_equal(hmap_insert_sized(m, t, i % 200, i, size),
+				 i < 200 ? HMAP_INSERTED : HMAP_REPLACED);
+		assert_true(hmap_get(m, t, i % 200, &payload));
+		assert_int_equal(*(uint64_t *)payload, i);
+		memset((char *)payload + 8, 0x5a, size - 8);
+		reclaim_exit(t);
+		bytes += heap_alloc_bytes(reclaim_heap(r), OBJ_VALUE, size);
+		if (i >= 200)
+			live_bytes += heap_alloc_bytes(reclaim_heap(r), OBJ_VALUE, size);
+	}
+	reclaim_totals(r, &totals);
+	assert_int_equal(totals.allocated_bytes[OBJ_VALUE], bytes);
+	assert_int_equal(totals.freed_bytes[OBJ_VALUE], bytes - live_bytes);
+	for (uint64_t i = 0; i < 200; i++)
+		assert_true(del(m, t, i));
+	reclaim_totals(r, &totals);
+	assert_int_equal(totals.freed_bytes[OBJ_VALUE], bytes);
+	hmap_destroy(m, t);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+}
+
 static void test_golden(void **state)
 {
 	struct verify_go_result result;
@@ -595,7 +633,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),		 cmocka_unit_test(test_model),
 		cmocka_unit_test(test_lagging_count),	 cmocka_unit_test(test_visitor_before_new_seed),
-		cmocka_unit_test(test_walk_while_growing),
+		cmocka_unit_test(test_walk_while_growing),	 cmocka_unit_test(test_sized),
 		cmocka_unit_test(test_get_batch),	 cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_threads_few_keys), cmocka_unit_test(test_threads_growing),
 	};

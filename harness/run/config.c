@@ -21,7 +21,8 @@ const struct cli_option run_options[] = {
 	{"keys", "N", "2^16", "entries the map holds in the steady state"},
 	{"mix", "G/I/D", "50/25/25", "shares of get, insert and delete in percent"},
 	{"dist", "D", "uniform", "keys: uniform, zipf[=THETA], hot[=F:P], fifo, waves[=N]"},
-	{"value-bytes", "N", "64", "payload per entry in bytes; 0: plain 64-bit values"},
+	{"value-bytes", "N|trace", "64",
+	 "payload per entry in bytes; 0: plain 64-bit values; trace: the sizes recorded in --trace"},
 	{"garbage-bytes", "N", "4096", "bytes allocated and dropped beside the map per operation"},
 	{"stages", "RATE:TIME,..", "1k:5s,5k:5s,10k:5s,max:5s",
 	 "offered operations per second and time (a trace: max:5s); faults: :stall=10ms, :stall=forever, "
@@ -138,18 +139,24 @@ static int config_load(struct run_config *c, const struct cli_args *args)
 
 static int config_value_bytes(struct run_config *c, const struct cli_args *args)
 {
-	uint64_t value_bytes, garbage_bytes;
-	/* Above 1 GiB an entry or operation is a typing error. */
-	int code = cli_get_count(args, "value-bytes", 0, UINT64_C(1) << 30, &value_bytes);
+	uint64_t value_bytes = RUN_MIN_VALUE_BYTES, garbage_bytes;
+	int code = 0;
 
+	c->is_value_traced = strcmp(cli_get(args, "value-bytes"), "trace") == 0;
+	if (c->is_value_traced && cli_given(args, "trace") == NULL) {
+		cli_error("--value-bytes=trace needs --trace=FILE");
+		return EXIT_USAGE;
+	}
+	if (!c->is_value_traced)
+		code = cli_get_count(args, "value-bytes", 0, RUN_MAX_VALUE_BYTES, &value_bytes);
 	if (code != 0)
 		return code;
-	if (value_bytes > 0 && value_bytes < 8) {
+	if (value_bytes > 0 && value_bytes < RUN_MIN_VALUE_BYTES) {
 		cli_error("--value-bytes=%" PRIu64 " is out of range; it must be 0 (plain values) or "
 			  "at least 8", value_bytes);
 		return EXIT_USAGE;
 	}
-	code = cli_get_count(args, "garbage-bytes", 0, UINT64_C(1) << 30, &garbage_bytes);
+	code = cli_get_count(args, "garbage-bytes", 0, RUN_MAX_VALUE_BYTES, &garbage_bytes);
 	c->value_bytes = value_bytes;
 	c->garbage_bytes = garbage_bytes;
 	if (code == 0 && garbage_bytes > 0 && garbage_bytes < 8) {
@@ -321,7 +328,7 @@ void run_config_cell_id(const struct run_config *c, char id[17])
 	char text[4096];
 	const int n = snprintf(text, sizeof(text),
 			       "%s|%s|%s|%u|%u|%" PRIu64 "|%s|%s|%zu|%zu|%s|%" PRIu64 "|%s|%s|%s|%u|"
-			       "%d%d%d|%s|%s|%s|%s",
+			       "%d%d%d|%s|%s|%s|%s%s",
 			       c->ops->name, c->strategy_options, c->scenario, c->n_threads,
 			       c->n_readers, c->n_keys, c->mix_text, c->dist_text, c->value_bytes,
 			       c->garbage_bytes, c->stages_text, c->warmup_ns, c->arrival_text,
@@ -329,7 +336,8 @@ void run_config_cell_id(const struct run_config *c, char id[17])
 			       c->huge_pages, c->trace_path ? c->trace_path : "",
 			       c->trace_path ? c->trace_pace : "",
 			       c->evict_text ? c->evict_text : "",
-			       c->trace_format ? c->trace_format : "");
+			       c->trace_format ? c->trace_format : "",
+			       c->is_value_traced ? "|sizes" : "");
 	const size_t used = n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1;
 
 	snprintf(id, 17, "%016" PRIx64, (uint64_t)XXH3_64bits(text, used));

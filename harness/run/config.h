@@ -14,6 +14,10 @@
 #include "load/stages.h"
 #include "reclaim.h"
 
+/* Payload bounds.  Above 1 GiB an entry is a typing error, or a broken trace. */
+#define RUN_MIN_VALUE_BYTES 8
+#define RUN_MAX_VALUE_BYTES (UINT64_C(1) << 30)
+
 /* Workers at once; the domain allows 4,096 records, collectors and churn included. */
 #define RUN_MAX_THREADS 2048
 
@@ -27,7 +31,8 @@ struct run_config {
 	uint64_t n_keys;
 	struct mix mix;
 	struct keys_dist dist;
-	size_t value_bytes; /* 0: plain values */
+	size_t value_bytes; /* 0: plain values; the least one when is_value_traced */
+	bool is_value_traced; /* payloads have the sizes that the trace recorded */
 	size_t garbage_bytes;
 	struct stages stages;
 	uint64_t warmup_ns;

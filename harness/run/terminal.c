@@ -12,12 +12,16 @@
 
 void terminal_header(const struct run_config *config)
 {
-	printf("%s%s%s: %" PRIu64 " keys, %s, %s, %zu B values, %zu B garbage an operation, unlink=%s, "
+	char values[32] = "the trace's";
+
+	if (!config->is_value_traced)
+		snprintf(values, sizeof(values), "%zu B", config->value_bytes);
+	printf("%s%s%s: %" PRIu64 " keys, %s, %s, %s values, %zu B garbage an operation, unlink=%s, "
 	       "%u thread%s\n",
 	       config->ops->name, config->strategy_options[0] != '\0' ? ":" : "",
 	       config->strategy_options, config->n_keys,
 	       config->trace_path != NULL ? config->trace_path : config->mix_text,
-	       config->trace_path != NULL ? "trace" : config->dist_text, config->value_bytes,
+	       config->trace_path != NULL ? "trace" : config->dist_text, values,
 	       config->garbage_bytes, config->unlink_text, config->n_threads,
 	       config->n_threads == 1 ? "" : "s");
 	printf("%-14s %12s %14s %14s %12s %12s %9s\n", "stage", "throughput", "lifetime P50",

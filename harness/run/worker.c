@@ -80,9 +80,20 @@ static inline bool worker_get(struct run_worker *w, struct hmap *map, uint64_t k
 	return true;
 }
 
+/* What the trace recorded, within what a payload may be. */
+static inline size_t worker_traced_bytes(const struct op *op)
+{
+	if (op->size_bytes < RUN_MIN_VALUE_BYTES)
+		return RUN_MIN_VALUE_BYTES;
+	return op->size_bytes < RUN_MAX_VALUE_BYTES ? op->size_bytes : RUN_MAX_VALUE_BYTES;
+}
+
 static inline bool worker_insert(struct run_worker *w, struct hmap *map, const struct op *op)
 {
-	const enum hmap_result result = hmap_insert(map, w->t, op->key, op->value);
+	const struct run_config *config = w->in->config;
+	const size_t bytes = unlikely(config->is_value_traced) ? worker_traced_bytes(op) :
+								 config->value_bytes;
+	const enum hmap_result result = hmap_insert_sized(map, w->t, op->key, op->value, bytes);
 
 	if (unlikely(result == HMAP_NO_MEMORY))
 		w->stats.n_no_memory++;

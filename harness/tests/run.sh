@@ -108,6 +108,8 @@ for kind in ('X', 'stage', '20k'), ('i', 'delete', 'value'), ('i', 'free', 'valu
 assert (('X', 'cycle', 'mark') in kinds) == (sys.argv[2] == 'go')
 PY
 done
+# Payloads of recorded sizes.
+expect 2 "--value-bytes=trace needs --trace=FILE" -- "$bin" run --value-bytes=trace
 mkdir "$dir/full-events"
 ln -s /dev/full "$dir/full-events/trace.json"
 expect 5 "trace.json" "No space left" -- "$bin" run --strategy=go "${quick[@]}" --stages=max:100ms \
