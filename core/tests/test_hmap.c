@@ -628,12 +628,94 @@ static void test_golden(void **state)
 	assert_true(result.n_growths > 10);
 }
 
+/* What a tracing strategy sees of a whole map: through its root, and an array in chunks. */
+struct seen {
+	struct heap *heap;
+	uint64_t n_objects, n_payloads, n_visited;
+	void *array;
+	uint64_t n_buckets;
+};
+static void seen_object(void *ctx, void *object)
+{
+	struct seen *s = ctx;
+
+	assert_true(heap_is_object(s->heap, object));
+	s->n_objects++;
+	s->n_payloads += heap_class(s->heap, object) == OBJ_VALUE;
+}
+static bool seen_array(void *ctx, void *array, uint64_t n_buckets, bool is_old)
+{
+	struct seen *s = ctx;
+
+	if (!is_old) {
+		s->array = array;
+		s->n_buckets = n_buckets;
+	}
+	return false;
+}
+static void seen_payload(void *ctx, void *payload, uint8_t tophash)
+{
+	(void)tophash;
+	seen_object(ctx, payload);
+}
+static bool seen_three(void *ctx, uint64_t key, uint64_t value)
+{
+	struct seen *s = ctx;
+
+	(void)key;
+	(void)value;
+	return ++s->n_visited < 3;
+}
+
+static void test_roots_chunks_and_clear(void **state)
+{
+	const struct variant v = {.ops = reclaim_strategy_find("leak"), .mode = HMAP_PAYLOAD};
+	struct reclaim *r = make_domain(&v, 0);
+	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+	struct hmap *m = make_map(r, t, &v);
+	struct seen root = {.heap = reclaim_heap(r)}, chunks = root;
+	const struct hmap_visitor find = {.ctx = &chunks, .array = seen_array};
+	const struct hmap_visitor look = {.ctx = &chunks, .payload = seen_payload};
+	uint64_t n_keys = 0, value;
+	struct hmap_state now;
+
+	(void)state;
+	do {
+		put(m, t, n_keys++, 1);
+		hmap_state(m, t, &now);
+	} while (n_keys < 500 || now.is_growing);
+	reclaim_trace_roots(r, t, seen_object, &root);
+	/* Beside the payloads, the table and its array at least. */
+	assert_int_equal(root.n_payloads, n_keys);
+	assert_true(root.n_objects >= n_keys + 2);
+	hmap_trace(m, t, &find);
+	for (uint64_t from = 0; from < chunks.n_buckets; from += 7)
+		hmap_trace_array(m, chunks.array, from, from + 7, false, &look);
+	assert_int_equal(chunks.n_payloads, n_keys);
+	hmap_trace_array(m, &chunks, 0, 8, false, &look); /* no array of this map: nothing */
+	assert_int_equal(chunks.n_payloads, n_keys);
+	reclaim_enter(t);
+	hmap_range(m, t, seen_three, &chunks);
+	reclaim_exit(t);
+	assert_int_equal(chunks.n_visited, 3);
+	hmap_clear(m, t);
+	assert_int_equal(hmap_count(m), 0);
+	for (uint64_t k = 0; k < n_keys; k++)
+		assert_false(get_value(m, t, &v, k, &value));
+	assert_int_equal(put(m, t, 3, 9), HMAP_INSERTED);
+	assert_true(get_value(m, t, &v, 3, &value) && value == 9);
+	hmap_destroy(m, t);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),		 cmocka_unit_test(test_model),
 		cmocka_unit_test(test_lagging_count),	 cmocka_unit_test(test_visitor_before_new_seed),
 		cmocka_unit_test(test_walk_while_growing),	 cmocka_unit_test(test_sized),
+		cmocka_unit_test(test_roots_chunks_and_clear),
 		cmocka_unit_test(test_get_batch),	 cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_threads_few_keys), cmocka_unit_test(test_threads_growing),
 	};
