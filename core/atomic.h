@@ -45,17 +45,17 @@
 /* Compare and swap; `expected` is a pointer that receives the value found.  Strong.  On failure the
  * order is acquire (the found value may be followed). */
 #define cas_acquire(p, expected, desired)                                                          \
-	(PERTURB atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire, \
-							memory_order_acquire))
+	(PERTURB atomic_compare_exchange_strong_explicit(                                          \
+		(p), (expected), (desired), memory_order_acquire, memory_order_acquire))
 #define cas_release(p, expected, desired)                                                          \
-	(PERTURB atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_release, \
-							memory_order_relaxed))
+	(PERTURB atomic_compare_exchange_strong_explicit(                                          \
+		(p), (expected), (desired), memory_order_release, memory_order_relaxed))
 #define cas_acq_rel(p, expected, desired)                                                          \
-	(PERTURB atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, \
-							memory_order_acquire))
+	(PERTURB atomic_compare_exchange_strong_explicit(                                          \
+		(p), (expected), (desired), memory_order_acq_rel, memory_order_acquire))
 #define cas_seq_cst(p, expected, desired)                                                          \
-	(PERTURB atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst, \
-							memory_order_seq_cst))
+	(PERTURB atomic_compare_exchange_strong_explicit(                                          \
+		(p), (expected), (desired), memory_order_seq_cst, memory_order_seq_cst))
 
 #if defined(__SANITIZE_THREAD__)
 /* gcc warns that ThreadSanitizer does not follow the fence; __sync_synchronize() is the same instruction. */

@@ -125,42 +125,48 @@ static void *audit_base(const struct audit *a, const void *address)
 }
 
 /* What was done to an object, by whom; relaxed: for messages. */
-static void audit_note(struct audit *a, struct audit_object *o, enum audit_state state, uint32_t thread)
+static void audit_note(struct audit *a, struct audit_object *o, enum audit_state state,
+		       uint32_t thread)
 {
 	store_relaxed(&o->events[state], (uint64_t)thread << 48 | add_relaxed(&a->sequence, 1));
 }
 
 /* ---------------------------------------------------------------- faults */
 
-static int audit_say_event(const struct audit_object *o, enum audit_state state, const char *verb, char *out,
-			   size_t size)
+static int audit_say_event(const struct audit_object *o, enum audit_state state, const char *verb,
+			   char *out, size_t size)
 {
 	const uint64_t event = load_relaxed(&o->events[state]);
 
 	if (!event)
 		return 0;
-	return snprintf(out, size, "; last %s by thread %u as event %" PRIu64, verb, (unsigned)(event >> 48),
-			event & ((UINT64_C(1) << 48) - 1));
+	return snprintf(out, size, "; last %s by thread %u as event %" PRIu64, verb,
+			(unsigned)(event >> 48), event & ((UINT64_C(1) << 48) - 1));
 }
 
-void audit_fault_at(struct audit *a, enum audit_fault fault, const void *address, const char *detail)
+void audit_fault_at(struct audit *a, enum audit_fault fault, const void *address,
+		    const char *detail)
 {
 	const struct audit_object *o = address ? audit_find(a, address) : NULL;
 	char what[512];
 	int n;
 
 	add_relaxed(&a->n_faults[fault], 1);
-	n = snprintf(what, sizeof(what), "%s: %s", audit_fault_names[fault], audit_fault_texts[fault]);
+	n = snprintf(what, sizeof(what), "%s: %s", audit_fault_names[fault],
+		     audit_fault_texts[fault]);
 	if (address)
 		n += snprintf(what + n, sizeof(what) - (size_t)n, ": %p", address);
 	if (o) {
 		const uint64_t word = load_relaxed(&o->word);
 
-		n += snprintf(what + n, sizeof(what) - (size_t)n, ", a %s of %" PRIu64 " bytes, generation %" PRIu64,
+		n += snprintf(what + n, sizeof(what) - (size_t)n,
+			      ", a %s of %" PRIu64 " bytes, generation %" PRIu64,
 			      obj_class_names[load_relaxed(&o->class)], load_relaxed(&o->bytes),
 			      audit_word_generation(word));
-		n += audit_say_event(o, AUDIT_ALLOCATED, "allocated", what + n, sizeof(what) - (size_t)n);
-		n += audit_say_event(o, AUDIT_RETIRED, "retired", what + n, sizeof(what) - (size_t)n);
+		n += audit_say_event(o, AUDIT_ALLOCATED, "allocated", what + n,
+				     sizeof(what) - (size_t)n);
+		n += audit_say_event(o, AUDIT_RETIRED, "retired", what + n,
+				     sizeof(what) - (size_t)n);
 		n += audit_say_event(o, AUDIT_FREED, "freed", what + n, sizeof(what) - (size_t)n);
 	}
 	if (detail && *detail && (size_t)n < sizeof(what))
@@ -211,7 +217,8 @@ void audit_counts(const struct reclaim *r, struct audit_counts *out)
 
 /* ---------------------------------------------------------------- an object's way */
 
-static void audit_allocated(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes)
+static void audit_allocated(struct reclaim_thread *t, void *object, enum obj_class class,
+			    size_t bytes)
 {
 	struct audit *a = t->r->audit;
 	struct audit_object *o = audit_enter(a, object);
@@ -242,8 +249,8 @@ static void audit_retire(struct reclaim_thread *t, void *object)
 	do {
 		if (audit_word_state(word) != AUDIT_ALLOCATED) {
 			audit_fault_at(a,
-				       audit_word_state(word) == AUDIT_FREED ? AUDIT_RETIRE_FREED :
-									       AUDIT_DOUBLE_RETIRE,
+				       audit_word_state(word) == AUDIT_FREED ? AUDIT_RETIRE_FREED
+									     : AUDIT_DOUBLE_RETIRE,
 				       object, NULL);
 			return;
 		}
@@ -327,7 +334,8 @@ uint64_t audit_hold(struct reclaim *r, const void *object)
 	add_relaxed(&a->n_seen, 1); /* statistics */
 	o = audit_find(a, object);
 	if (!o) {
-		audit_fault_at(a, AUDIT_READ_FREED, object, "a reader holds what never was an object");
+		audit_fault_at(a, AUDIT_READ_FREED, object,
+			       "a reader holds what never was an object");
 		return 0;
 	}
 	add_seq_cst(&o->n_held, 1);

@@ -49,12 +49,12 @@ enum audit_fault {
 	AUDIT_SPAN_STATE,	/* a span is in a state that excludes what is done to it */
 	AUDIT_REACHABLE_FREED,	/* a checkpoint reached freed memory */
 	AUDIT_REACHABLE_RETIRED, /* a checkpoint reached what was retired */
-	AUDIT_REACHABLE_TWICE,	/* a checkpoint reached one object by two ways */
-	AUDIT_LEAKED,		/* neither reachable nor retired */
-	AUDIT_LOST,		/* retired, and not freed by a drain */
-	AUDIT_NOT_FOUND,	/* dead for two whole cycles of a collector that traces, and not freed */
-	AUDIT_MAP_INVALID,	/* hmap_validate() found the map's structure broken */
-	AUDIT_COUNTS,		/* the domain's counters and the registry disagree */
+	AUDIT_REACHABLE_TWICE,	 /* a checkpoint reached one object by two ways */
+	AUDIT_LEAKED,		 /* neither reachable nor retired */
+	AUDIT_LOST,		 /* retired, and not freed by a drain */
+	AUDIT_NOT_FOUND,   /* dead for two whole cycles of a collector that traces, and not freed */
+	AUDIT_MAP_INVALID, /* hmap_validate() found the map's structure broken */
+	AUDIT_COUNTS,	   /* the domain's counters and the registry disagree */
 	AUDIT_N_FAULTS,
 };
 /* "alloc_in_use", "retire_unknown", ...: as the enum, in small letters. */
@@ -71,7 +71,8 @@ typedef void audit_fault_fn(void *ctx, enum audit_fault fault, const char *what)
 uint64_t audit_n_faults(const struct reclaim *r, enum audit_fault fault);
 bool audit_is_on(const struct reclaim *r);
 /* Somebody else has found one (a test's reader: AUDIT_READ_WRONG; a collector: AUDIT_SWEPT_TWICE). */
-void audit_report(struct reclaim *r, enum audit_fault fault, const void *object, const char *detail);
+void audit_report(struct reclaim *r, enum audit_fault fault, const void *object,
+		  const char *detail);
 
 /* A reader inside a section says that it holds `object` / does no longer.  The first returns what the second wants
  * to see again.  Nothing without audit. */
@@ -84,21 +85,23 @@ uint64_t audit_see(struct reclaim *r, const void *address);
 void audit_same(struct reclaim *r, const void *address, uint64_t generation);
 
 #ifdef RECLAIMBENCH_AUDIT
-#define AUDIT_SEE(r, address)	       audit_see((r), (address))
-#define AUDIT_SAME(r, address, seen)   audit_same((r), (address), (seen))
+#define AUDIT_SEE(r, address) audit_see((r), (address))
+#define AUDIT_SAME(r, address, seen) audit_same((r), (address), (seen))
 #else
-#define AUDIT_SEE(r, address)	       ((void)(r), (void)(address), UINT64_C(0))
-#define AUDIT_SAME(r, address, seen)   ((void)(seen))
+#define AUDIT_SEE(r, address) ((void)(r), (void)(address), UINT64_C(0))
+#define AUDIT_SAME(r, address, seen) ((void)(seen))
 #endif
 
 /* For collectors that trace, between the end of marking and the first free, the world stopped: every object that
  * is reachable from the roots must be kept. */
 typedef bool audit_is_kept_fn(void *ctx, void *object);
-void audit_before_sweep(struct reclaim *r, struct reclaim_thread *t, audit_is_kept_fn *is_kept, void *ctx);
+void audit_before_sweep(struct reclaim *r, struct reclaim_thread *t, audit_is_kept_fn *is_kept,
+			void *ctx);
 
 enum {
-	AUDIT_AFTER_DRAIN = 1,	/* everything retired must have been freed */
-	AUDIT_IMPRECISE = 2,	/* TRACES: the collector may keep neighbours of the living (bits=span) */
+	AUDIT_AFTER_DRAIN = 1, /* everything retired must have been freed */
+	AUDIT_IMPRECISE =
+		2, /* TRACES: the collector may keep neighbours of the living (bits=span) */
 };
 /* A checkpoint.  All is quiet: no other thread is inside an operation, background work is held
  * (reclaim_quiet_begin()) or idle; nothing is allocated that is neither published nor retired.  Validates every

@@ -12,7 +12,7 @@ struct audit_walk {
 	struct audit *a;
 	struct reclaim_thread *t;
 	uint32_t number;
-	bool is_checkpoint; /* states and double references are checked */
+	bool is_checkpoint;	   /* states and double references are checked */
 	audit_is_kept_fn *is_kept; /* or NULL */
 	void *ctx;
 	uint64_t n;
@@ -64,7 +64,8 @@ static bool audit_walk_array(void *ctx, void *array, uint64_t n_buckets, bool is
 	return audit_walk_object(ctx, array);
 }
 
-static bool audit_walk_bucket(void *ctx, void *bucket, void *array, uint64_t index, bool is_own_object)
+static bool audit_walk_bucket(void *ctx, void *bucket, void *array, uint64_t index,
+			      bool is_own_object)
 {
 	(void)array;
 	(void)index;
@@ -115,7 +116,8 @@ static void audit_walk_roots(struct audit_walk *w)
 	add_relaxed(&w->a->n_walked, w->n);
 }
 
-void audit_before_sweep(struct reclaim *r, struct reclaim_thread *t, audit_is_kept_fn *is_kept, void *ctx)
+void audit_before_sweep(struct reclaim *r, struct reclaim_thread *t, audit_is_kept_fn *is_kept,
+			void *ctx)
 {
 	struct audit_walk w = {.a = r->audit, .t = t, .is_kept = is_kept, .ctx = ctx};
 
@@ -147,7 +149,8 @@ static void audit_check_object(struct audit *a, const struct audit_object *o, un
 	const enum audit_state state = audit_word_state(load_seq_cst(&o->word));
 	const uint32_t class = load_relaxed(&o->class);
 	const uint32_t walk = load_relaxed(&a->walk);
-	const bool is_reached = load_relaxed(&o->walk) == walk || load_relaxed(&o->stale_walk) == walk;
+	const bool is_reached =
+		load_relaxed(&o->walk) == walk || load_relaxed(&o->stale_walk) == walk;
 
 	if (state == AUDIT_FREED)
 		return;
@@ -184,8 +187,10 @@ static void audit_check_counts(struct audit *a, const struct audit_sums *sums)
 		if (n_unfreed == sums->n_unfreed[k])
 			continue;
 		snprintf(detail, sizeof(detail),
-			 "%s: %" PRIu64 " allocated, %" PRIu64 " freed, %" PRIu64 " in the registry",
-			 obj_class_names[k], totals.n_allocated[k], totals.n_freed[k], sums->n_unfreed[k]);
+			 "%s: %" PRIu64 " allocated, %" PRIu64 " freed, %" PRIu64
+			 " in the registry",
+			 obj_class_names[k], totals.n_allocated[k], totals.n_freed[k],
+			 sums->n_unfreed[k]);
 		audit_fault_at(a, AUDIT_COUNTS, NULL, detail);
 	}
 }

@@ -18,13 +18,13 @@ enum audit_state { AUDIT_FREED, AUDIT_ALLOCATED, AUDIT_RETIRED, AUDIT_N_STATES }
 struct audit_object {
 	struct audit_object *next; /* constant once published */
 	void *address;
-	_Atomic(uint64_t) word;	  /* generation << 2 | state */
-	_Atomic(uint32_t) n_held; /* readers that say so */
-	_Atomic(uint32_t) walk;	  /* the last walk that reached it */
+	_Atomic(uint64_t) word;	      /* generation << 2 | state */
+	_Atomic(uint32_t) n_held;     /* readers that say so */
+	_Atomic(uint32_t) walk;	      /* the last walk that reached it */
 	_Atomic(uint32_t) stale_walk; /* ... that met it in a stale cell */
 	_Atomic(uint64_t) bytes;
 	_Atomic(uint32_t) class;
-	_Atomic(uint32_t) retire_cycle; /* n_sweeps when it was retired */
+	_Atomic(uint32_t) retire_cycle;		  /* n_sweeps when it was retired */
 	_Atomic(uint64_t) events[AUDIT_N_STATES]; /* thread << 48 | sequence number, by new state */
 };
 
@@ -64,6 +64,7 @@ void audit_wrap_ops(struct reclaim_ops *out, const struct reclaim_ops *ops);
 void audit_unalloc(struct audit *a, uint32_t thread, void *object);
 /* The registry's entry, or NULL. */
 struct audit_object *audit_find(const struct audit *a, const void *object);
-void audit_fault_at(struct audit *a, enum audit_fault fault, const void *address, const char *detail);
+void audit_fault_at(struct audit *a, enum audit_fault fault, const void *address,
+		    const char *detail);
 
 #endif

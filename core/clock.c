@@ -10,12 +10,12 @@
 #include <cpuid.h>
 #endif
 
-#define CALIBRATE_NS 10000000u	/* two readings this far apart; each is good to some 50 ns: 10 ppm */
-#define N_BRACKETS 32		/* tries per reading; the shortest is the least disturbed */
+#define CALIBRATE_NS 10000000u /* two readings this far apart; each is good to some 50 ns: 10 ppm */
+#define N_BRACKETS 32	       /* tries per reading; the shortest is the least disturbed */
 #define N_COST_ROUNDS 101
 #define N_COST_READS 64
-#define N_SKEW_ROUNDS 2		/* times round the processors */
-#define MAX_SKEW_CPUS 64	/* a move costs some 10 us; more of them would be felt at start */
+#define N_SKEW_ROUNDS 2	 /* times round the processors */
+#define MAX_SKEW_CPUS 64 /* a move costs some 10 us; more of them would be felt at start */
 
 #if defined(__x86_64__)
 static uint64_t raw_ns(void)

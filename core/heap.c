@@ -287,7 +287,8 @@ static void stats_malloc(struct heap *h, struct heap_stats *out)
 
 void heap_stats(struct heap *h, struct heap_stats *out)
 {
-	uint64_t spare_bytes = load_relaxed(&h->spare_pages) * HEAP_PAGE_BYTES; /* statistics only */
+	uint64_t spare_bytes =
+		load_relaxed(&h->spare_pages) * HEAP_PAGE_BYTES; /* statistics only */
 
 	memset(out, 0, sizeof(*out));
 	pthread_mutex_lock(&h->lock);

@@ -52,16 +52,17 @@ struct heap_audit {
 
 struct heap_config {
 	enum heap_kind kind;
-	size_t node_bytes;	/* the strategy's node per object; 0: none.  At most 64 */
-	bool stamps;		/* keep struct heap_stamps per object (lifetime tracking) */
-	size_t arena_bytes;	/* address space reserved; 0: 64 GiB or what RLIMIT_AS allows */
-	size_t limit_bytes;	/* refuse to hold more than this from the OS (os_bytes); 0: no limit */
-	bool huge_pages;	/* madvise(MADV_HUGEPAGE) on the arena and large spans */
-	bool poison;		/* fill freed objects with HEAP_POISON and check it at reuse (audit) */
+	size_t node_bytes;  /* the strategy's node per object; 0: none.  At most 64 */
+	bool stamps;	    /* keep struct heap_stamps per object (lifetime tracking) */
+	size_t arena_bytes; /* address space reserved; 0: 64 GiB or what RLIMIT_AS allows */
+	size_t limit_bytes; /* refuse to hold more than this from the OS (os_bytes); 0: no limit */
+	bool huge_pages;    /* madvise(MADV_HUGEPAGE) on the arena and large spans */
+	bool poison;	    /* fill freed objects with HEAP_POISON and check it at reuse (audit) */
 	const struct heap_audit *audit; /* or NULL; needs poison; must outlive the heap */
-	uint32_t n_quarantine;	/* small objects of the span heap each cache holds back when they are freed one by
+	uint32_t
+		n_quarantine; /* small objects of the span heap each cache holds back when they are freed one by
 				   one, at most HEAP_QUARANTINE; needs poison.  The malloc heap always does */
-	uint64_t fail_at;	/* fail the k-th allocation from the OS or of an object; 0: never */
+	uint64_t fail_at; /* fail the k-th allocation from the OS or of an object; 0: never */
 };
 #define HEAP_POISON 0xdb
 #define HEAP_QUARANTINE 256 /* freed objects a cache holds back, at most */
@@ -78,7 +79,8 @@ struct heap_cache;
 struct heap_span;
 
 /* 0 or -errno (-EINVAL bad config, -ENOMEM). */
-int heap_create(struct heap **out, const struct heap_config *config) __attribute__((warn_unused_result));
+int heap_create(struct heap **out, const struct heap_config *config)
+	__attribute__((warn_unused_result));
 /* All caches must be destroyed first.  Gives everything back, allocated or not. */
 void heap_destroy(struct heap *h);
 enum heap_kind heap_kind(const struct heap *h);
@@ -105,8 +107,9 @@ enum obj_class heap_class(const struct heap *h, const void *obj);
 size_t heap_bytes(const struct heap *h, const void *obj);
 /* What heap_bytes() says of an object that was allocated with this request.  ~1 ns. */
 size_t heap_alloc_bytes(const struct heap *h, enum obj_class class, size_t bytes);
-void *heap_node(const struct heap *h, const void *obj);   /* node_bytes zeroed bytes, 16-aligned */
-void *heap_node_object(const struct heap *h, const void *node); /* the way back; cost: ~5 ns (span) */
+void *heap_node(const struct heap *h, const void *obj); /* node_bytes zeroed bytes, 16-aligned */
+void *heap_node_object(const struct heap *h,
+		       const void *node); /* the way back; cost: ~5 ns (span) */
 struct heap_stamps *heap_stamps(const struct heap *h, const void *obj); /* NULL if !config.stamps */
 
 /* Tell whether `obj` is a currently allocated object's start.  For audits; slow: malloc walks the list of
@@ -128,9 +131,9 @@ struct heap_packing {
 struct heap_packing heap_packing(const struct heap *h);
 
 struct heap_stats {
-	uint64_t os_bytes;	 /* mapped and not returned (malloc: bytes allocated incl. prefix) */
-	uint64_t in_use_bytes;	 /* pages in spans, without the empty spares of the classes */
-	uint64_t free_bytes;	 /* pages reusable but still held */
+	uint64_t os_bytes;     /* mapped and not returned (malloc: bytes allocated incl. prefix) */
+	uint64_t in_use_bytes; /* pages in spans, without the empty spares of the classes */
+	uint64_t free_bytes;   /* pages reusable but still held */
 	uint64_t returned_bytes; /* cumulative, by heap_scavenge() */
 	uint64_t n_spans;
 	uint64_t metadata_bytes; /* span structs, bit arrays, stamps, nodes */

@@ -66,8 +66,9 @@ struct heap_list {
 /* One per page of the arena. */
 struct page_info {
 	uint32_t free_pages; /* at both ends of a free run: its length; 0: not free */
-	uint32_t next, prev; /* at the first page of a free run: its neighbours in the bin, 0: none */
-	uint8_t flags;	     /* PAGE_HELD: counts as held from the OS; PAGE_DIRTY: may not be zero */
+	uint32_t next,
+		prev;  /* at the first page of a free run: its neighbours in the bin, 0: none */
+	uint8_t flags; /* PAGE_HELD: counts as held from the OS; PAGE_DIRTY: may not be zero */
 };
 enum { PAGE_HELD = 1, PAGE_DIRTY = 2 };
 #define HEAP_N_BINS 64 /* runs of n pages in bin n; bin 0: 64 and more */
@@ -93,7 +94,7 @@ struct heap {
 	struct heap_config config;
 	bool is_checked; /* poison or fail_at: the slow way through */
 	struct heap_hooks hooks;
-	_Atomic(uint64_t) n_attempts; /* of allocations, for fail_at */
+	_Atomic(uint64_t) n_attempts;	  /* of allocations, for fail_at */
 	uint8_t class_of_8[1024 / 8 + 1]; /* size class by (bytes + 7) / 8 */
 	uint8_t class_of_128[(HEAP_MAX_SMALL_BYTES - 1024) / 128 + 1];
 
@@ -102,17 +103,18 @@ struct heap {
 	struct heap_region arena, meta, pages_table, spans_table, meta_table;
 	struct page_info *pages;
 	struct heap_span *spans;
-	struct heap_span *free_spans;	    /* structs to be used again, by next */
+	struct heap_span *free_spans; /* structs to be used again, by next */
 	uint32_t bins[HEAP_N_BINS];
 	uint64_t bin_mask;
-	void *meta_bins[HEAP_N_BINS + 32];  /* by granules; from 64 on by power of two */
-	uint64_t held_pages, free_held_pages, returned_bytes, meta_bytes, bitmap_bytes, n_live_spans;
+	void *meta_bins[HEAP_N_BINS + 32]; /* by granules; from 64 on by power of two */
+	uint64_t held_pages, free_held_pages, returned_bytes, meta_bytes, bitmap_bytes,
+		n_live_spans;
 	struct heap_cache *caches;
 	uint32_t n_caches_ever;
 	uint32_t n_scavenging; /* threads that have free runs out of the bins just now */
 	int64_t past_malloc_bytes, past_malloc_objects; /* of destroyed caches */
-	_Atomic(uint32_t) n_spans;	    /* written under lock, read by anybody */
-	_Atomic(uint64_t) spare_pages;	    /* statistics only */
+	_Atomic(uint32_t) n_spans;			/* written under lock, read by anybody */
+	_Atomic(uint64_t) spare_pages;			/* statistics only */
 
 	_Atomic(uint64_t) malloc_bytes; /* only with limit_bytes */
 	struct heap_list lists[HEAP_N_LISTS];
@@ -128,7 +130,8 @@ struct heap_cache {
 	 * heap_stats(). */
 	_Atomic(int64_t) malloc_bytes, malloc_objects;
 	struct heap_shard *shard;
-	void *quarantine[HEAP_QUARANTINE]; /* span heap: objects; malloc heap: struct malloc_prefix */
+	void *quarantine
+		[HEAP_QUARANTINE]; /* span heap: objects; malloc heap: struct malloc_prefix */
 	uint32_t quarantine_next;
 	uint32_t thread; /* for messages */
 } __attribute__((aligned(PADDING_BYTES)));
@@ -149,7 +152,7 @@ static inline bool heap_may_free(struct heap_cache *c, void *obj, unsigned class
 {
 	const struct heap_audit *audit = c->heap->config.audit;
 
-	return !audit || audit->freeing(audit->ctx, c->thread, obj, (enum obj_class)class);
+	return !audit || audit->freeing(audit->ctx, c->thread, obj, (enum obj_class) class);
 }
 
 void heap_size_tables(struct heap *h);

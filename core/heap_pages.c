@@ -102,7 +102,7 @@ static int pages_reserve(struct heap *h, size_t arena_bytes)
 int heap_pages_init(struct heap *h)
 {
 	/* With metadata the last three take 1.9 GiB, 490 MiB and 140 MiB of address space (RLIMIT_AS). */
-	static const size_t sizes[] = {64ul << 30, 16ul << 30, 4ul << 30, 1ul << 30,
+	static const size_t sizes[] = {64ul << 30,  16ul << 30, 4ul << 30, 1ul << 30,
 				       256ul << 20, 64ul << 20, 16ul << 20};
 	size_t arena_bytes = h->config.arena_bytes;
 	int err = -ENOMEM;

@@ -37,32 +37,34 @@
  * goes with it; the rest; what the owner writes with each allocation.  All but the atomic members, the
  * list's and the owner's are constant while the span exists. */
 struct heap_span {
-	char *base;		   /* first object */
-	uint64_t divide_magic;	   /* (offset * magic) >> 32 = object index; Go's divMul */
-	uint32_t elem_bytes;	   /* distance of objects; a large span: its whole size */
+	char *base;	       /* first object */
+	uint64_t divide_magic; /* (offset * magic) >> 32 = object index; Go's divMul */
+	uint32_t elem_bytes;   /* distance of objects; a large span: its whole size */
 	uint32_t n_elems;
-	uint32_t n_words;	   /* 64-bit words per bit array */
-	uint8_t class;		   /* enum obj_class */
-	uint8_t size_class;	   /* 0: large */
+	uint32_t n_words;   /* 64-bit words per bit array */
+	uint8_t class;	    /* enum obj_class */
+	uint8_t size_class; /* 0: large */
 	bool is_large;
 	_Atomic(uint64_t) *alloc_bits;
-	uint64_t tail_pad;	   /* bits of the last word beyond n_elems; always set in alloc_bits */
+	uint64_t tail_pad; /* bits of the last word beyond n_elems; always set in alloc_bits */
 	struct heap_stamps *stamps;
 	char *nodes;
 
 	_Atomic(uint32_t) central_state __attribute__((aligned(64))); /* its place: heap_spans.c */
-	_Atomic(uint32_t) sweepgen;	     /* collector's */
-	_Atomic(struct heap_cache *) owner;  /* the cache whose current span it is; written by its thread */
+	_Atomic(uint32_t) sweepgen;				      /* collector's */
+	_Atomic(struct heap_cache *)
+		owner; /* the cache whose current span it is; written by its thread */
 	_Atomic(uint64_t) state_since_ticks; /* collector's, for the time in each state */
 	_Atomic(uint64_t) *dead_bits[2];
 	_Atomic(uint64_t) *mark_bits;
-	size_t object_bytes;	   /* as requested (large spans; small ones: elem_bytes) */
+	size_t object_bytes; /* as requested (large spans; small ones: elem_bytes) */
 	uint32_t n_pages;
-	uint32_t index;		   /* in heap_span_at() */
+	uint32_t index; /* in heap_span_at() */
 
-	struct heap_span *next __attribute__((aligned(64))), *prev; /* under the lock of its class */
-	bool is_spare;		   /* under the lock of its class: empty, and kept */
-	uint32_t n_buckets;	   /* arrays: bits in overflow_bits and bucket_marks; else 0 */
+	struct heap_span *next __attribute__((aligned(64))),
+		*prev;	    /* under the lock of its class */
+	bool is_spare;	    /* under the lock of its class: empty, and kept */
+	uint32_t n_buckets; /* arrays: bits in overflow_bits and bucket_marks; else 0 */
 	uint32_t meta_granules;
 	_Atomic(uint64_t) *overflow_bits;
 	_Atomic(uint64_t) *bucket_marks;

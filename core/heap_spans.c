@@ -217,7 +217,7 @@ static void span_place_arrays(struct heap *h, struct heap_span *s, char *block)
 
 static void span_init_shape(struct heap_span *s, unsigned class, unsigned size_class, size_t bytes)
 {
-	s->class = (uint8_t)class;
+	s->class = (uint8_t) class;
 	s->size_class = (uint8_t)size_class;
 	s->is_large = size_class == 0;
 	s->n_buckets = class == OBJ_ARRAY ? (uint32_t)(bytes / HEAP_BUCKET_BYTES) : 0;
@@ -581,8 +581,8 @@ static inline void span_wipe(struct heap *h, struct heap_span *s, uint32_t i)
 				 s->is_large ? s->object_bytes : s->elem_bytes);
 }
 
-static void __attribute__((noreturn, cold)) die_not_object(const void *obj,
-							   const struct heap_span *s)
+static void __attribute__((noreturn, cold))
+die_not_object(const void *obj, const struct heap_span *s)
 {
 	if (!s)
 		heap_die("not an object: %p lies in no span", obj);
@@ -606,8 +606,8 @@ static bool span_is_claimed(const struct heap_span *s, uint32_t i)
 	return w == i / 64 && (word >> i % 64 & 1);
 }
 
-static void __attribute__((noreturn, cold)) die_double_free(const void *obj,
-							    const struct heap_span *s)
+static void __attribute__((noreturn, cold))
+die_double_free(const void *obj, const struct heap_span *s)
 {
 	heap_die("double free: %p, a %s of %zu bytes", obj, obj_class_names[s->class],
 		 s->object_bytes);
@@ -615,8 +615,8 @@ static void __attribute__((noreturn, cold)) die_double_free(const void *obj,
 
 /* The first part of a free in a heap that poisons.  Returns what is to be made free now: the object, or the one
  * that has waited longest in quarantine, or NULL. */
-static void *__attribute__((noinline)) span_free_checked(struct heap_cache *c, struct heap_span *s,
-							 void *obj)
+static void *__attribute__((noinline))
+span_free_checked(struct heap_cache *c, struct heap_span *s, void *obj)
 {
 	const uint32_t n = c->heap->config.n_quarantine;
 	void *old;
@@ -684,7 +684,8 @@ void span_heap_end_quarantine(struct heap_cache *c)
 	uint32_t k;
 
 	for (k = 0; k < HEAP_QUARANTINE; k++) {
-		struct heap_span *s = c->quarantine[k] ? heap_span_of(c->heap, c->quarantine[k]) : NULL;
+		struct heap_span *s =
+			c->quarantine[k] ? heap_span_of(c->heap, c->quarantine[k]) : NULL;
 
 		if (!s)
 			continue;

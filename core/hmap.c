@@ -8,8 +8,8 @@ uint64_t hmap_hash_default(uint64_t key, uint64_t seed)
 	return hmap_hash_inline(key, seed);
 }
 
-static void hmap_root_trace(struct reclaim_root *root, struct reclaim_thread *t, reclaim_trace_fn *visit,
-			    void *ctx);
+static void hmap_root_trace(struct reclaim_root *root, struct reclaim_thread *t,
+			    reclaim_trace_fn *visit, void *ctx);
 
 struct hmap *hmap_from_root(struct reclaim_root *root)
 {
@@ -37,7 +37,8 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 		return -EINVAL;
 	if (config->hint > UINT64_C(1) << 40)
 		return -EINVAL;
-	m = aligned_alloc(PADDING_BYTES, (sizeof(*m) + PADDING_BYTES - 1) / PADDING_BYTES * PADDING_BYTES);
+	m = aligned_alloc(PADDING_BYTES,
+			  (sizeof(*m) + PADDING_BYTES - 1) / PADDING_BYTES * PADDING_BYTES);
 	if (!m)
 		return -ENOMEM;
 	memset(m, 0, sizeof(*m));
@@ -70,8 +71,8 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 }
 
 /* Retire every payload of an array and its chains whose cell is filled. */
-static void hmap_retire_payloads(struct hmap *m, struct reclaim_thread *t, struct bucket *array, uint64_t n,
-				 bool is_growing)
+static void hmap_retire_payloads(struct hmap *m, struct reclaim_thread *t, struct bucket *array,
+				 uint64_t n, bool is_growing)
 {
 	for (uint64_t i = 0; i < n; i++)
 		for (struct bucket *b = &array[i]; b; b = hmap_next(m, b))
@@ -87,8 +88,9 @@ static void hmap_retire_payloads(struct hmap *m, struct reclaim_thread *t, struc
 }
 
 /* Retire all that an array holds; nobody else uses the map. */
-static void hmap_retire_contents(struct hmap *m, struct reclaim_thread *t, const struct table *table,
-				 struct bucket *array, uint64_t n, bool is_growing)
+static void hmap_retire_contents(struct hmap *m, struct reclaim_thread *t,
+				 const struct table *table, struct bucket *array, uint64_t n,
+				 bool is_growing)
 {
 	if (m->is_payload)
 		hmap_retire_payloads(m, t, array, n, is_growing);
@@ -188,15 +190,16 @@ static void hmap_redraw_seed(struct hmap *m, struct reclaim_thread *t, struct ta
 /* What a writer needs to know of a chain. */
 struct place {
 	struct bucket *head;
-	uint64_t seen;		/* the head's link word before the search */
-	struct bucket *bucket;	/* where the key is, or where it would go; NULL: the chain is full */
+	uint64_t seen;	       /* the head's link word before the search */
+	struct bucket *bucket; /* where the key is, or where it would go; NULL: the chain is full */
 	unsigned cell;
 	bool found;
-	struct bucket *tail; /* last bucket of the chain */
+	struct bucket *tail;   /* last bucket of the chain */
 	struct bucket *before; /* predecessor of `bucket`; NULL when that is the head */
 };
 
-static inline void hmap_search(const struct hmap *m, struct bucket *head, uint64_t key, uint8_t top, struct place *p)
+static inline void hmap_search(const struct hmap *m, struct bucket *head, uint64_t key, uint8_t top,
+			       struct place *p)
 {
 	struct bucket *before = NULL;
 
@@ -251,8 +254,9 @@ static bool hmap_lock_and_search(struct hmap *m, struct bucket *head, uint64_t k
 
 /* Search the chain of `head` and lock it with the search's result still true.  `only_if_found`: an absent key
  * needs no lock.  False: start over. */
-static inline bool hmap_search_and_lock(struct hmap *m, struct bucket *head, uint64_t key, uint8_t top,
-				 struct table *table, bool only_if_found, struct place *p)
+static inline bool hmap_search_and_lock(struct hmap *m, struct bucket *head, uint64_t key,
+					uint8_t top, struct table *table, bool only_if_found,
+					struct place *p)
 {
 	p->head = head;
 	if (unlikely(m->flags & NEEDS_PROTECT))
@@ -282,7 +286,8 @@ static inline struct table *hmap_enter_table(struct hmap *m, struct reclaim_thre
 }
 
 /* As hmap_enter_table(), and advance a growth as every write does. */
-static inline struct table *hmap_enter_write(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *hash)
+static inline struct table *hmap_enter_write(struct hmap *m, struct reclaim_thread *t, uint64_t key,
+					     uint64_t *hash)
 {
 	for (;;) {
 		struct table *table = hmap_enter_table(m, t, key);
@@ -319,8 +324,8 @@ static void hmap_put_cell(struct bucket *b, unsigned i, uint8_t top, uint64_t ke
 }
 
 /* Which array a chain hangs from. */
-static void hmap_array_of(const struct table *table, const struct bucket *head, struct bucket **array,
-			  struct array_extra **extra)
+static void hmap_array_of(const struct table *table, const struct bucket *head,
+			  struct bucket **array, struct array_extra **extra)
 {
 	const bool is_old = hmap_is_interior(table->old, table->old_extra, head);
 
@@ -355,11 +360,11 @@ static bool hmap_insert_locked(struct hmap *m, struct reclaim_thread *t, struct 
 	return true;
 }
 
-static bool hmap_wants_growth(const struct hmap *m, const struct hmap_local *local, const struct table *table)
+static bool hmap_wants_growth(const struct hmap *m, const struct hmap_local *local,
+			      const struct table *table)
 {
-	return !table->old &&
-	       (hmap_over_load_factor(hmap_count_seen(m, local) + 1, table->b) ||
-		hmap_too_many_overflow(load_relaxed(&m->noverflow), table->b));
+	return !table->old && (hmap_over_load_factor(hmap_count_seen(m, local) + 1, table->b) ||
+			       hmap_too_many_overflow(load_relaxed(&m->noverflow), table->b));
 }
 
 /* The value word to store: the value itself, or a filled payload.  0: out of memory. */
@@ -405,7 +410,8 @@ enum hmap_result hmap_insert_sized(struct hmap *m, struct reclaim_thread *t, uin
 				break;
 			continue;
 		}
-		if (!hmap_search_and_lock(m, hmap_head(m, table, hash), key, tophash_of(hash), table, false, &p))
+		if (!hmap_search_and_lock(m, hmap_head(m, table, hash), key, tophash_of(hash),
+					  table, false, &p))
 			continue;
 		if (p.found) {
 			const uint64_t old = load_relaxed(&p.bucket->cells[p.cell].value);
@@ -485,8 +491,8 @@ static void hmap_set_empty_rest(struct hmap *m, struct place *p)
 
 /* An overflow bucket has become empty: unlink=empty bypasses it and returns it for retiring, unlink=go notes its
  * death.  Head's lock held. */
-static struct bucket *hmap_bucket_emptied(struct hmap *m, struct reclaim_thread *t, struct table *table,
-					  struct place *p)
+static struct bucket *hmap_bucket_emptied(struct hmap *m, struct reclaim_thread *t,
+					  struct table *table, struct place *p)
 {
 	struct bucket *array, *next;
 	struct array_extra *extra;
@@ -524,7 +530,8 @@ bool hmap_delete(struct hmap *m, struct reclaim_thread *t, uint64_t key)
 
 		if (!table)
 			return false;
-		if (!hmap_search_and_lock(m, hmap_head(m, table, hash), key, tophash_of(hash), table, true, &p))
+		if (!hmap_search_and_lock(m, hmap_head(m, table, hash), key, tophash_of(hash),
+					  table, true, &p))
 			continue;
 		if (!p.found) {
 			if (m->flags & NEEDS_PROTECT)
@@ -540,7 +547,8 @@ bool hmap_delete(struct hmap *m, struct reclaim_thread *t, uint64_t key)
 		store_release(&p.bucket->tophash,
 			      tophash_set(load_relaxed(&p.bucket->tophash), p.cell, EMPTY_ONE));
 		hmap_set_empty_rest(m, &p);
-		if (unlikely(p.before) && tophash_empty(load_relaxed(&p.bucket->tophash)) == BYTES_80)
+		if (unlikely(p.before) &&
+		    tophash_empty(load_relaxed(&p.bucket->tophash)) == BYTES_80)
 			emptied = hmap_bucket_emptied(m, t, table, &p);
 		hmap_unlock(p.head);
 		hmap_count_add(m, local, -1);
@@ -571,7 +579,7 @@ static void hmap_zero_bucket(struct bucket *b)
 }
 
 /* Go's mapclear: the array is kept and zeroed, an unfinished growth is dropped. */
-void hmap_clear(struct hmap *m, struct reclaim_thread *t)
+bool hmap_clear(struct hmap *m, struct reclaim_thread *t)
 {
 	struct table *table = hmap_table(m);
 	struct bucket *old;
@@ -579,10 +587,10 @@ void hmap_clear(struct hmap *m, struct reclaim_thread *t)
 
 	hmap_stripe_unlock(t);
 	if (!table || hmap_count(m) == 0)
-		return;
+		return true;
 	next = reclaim_alloc(t, OBJ_TABLE, sizeof(*next), false);
 	if (!next)
-		return;
+		return false;
 	*next = *table;
 	next->old = NULL;
 	next->old_extra = NULL;
@@ -608,6 +616,7 @@ void hmap_clear(struct hmap *m, struct reclaim_thread *t)
 	store_relaxed(&m->noverflow, 0);
 	store_relaxed(&m->nevacuate, 0);
 	store_relaxed(&m->iterator_flags, 0);
+	return true;
 }
 
 /* ---------------------------------------------------------------- as a root */
@@ -632,7 +641,8 @@ static bool hmap_root_array(void *ctx, void *array, uint64_t n_buckets, bool is_
 	v->visit(v->ctx, array);
 	return true;
 }
-static bool hmap_root_bucket(void *ctx, void *bucket, void *array, uint64_t index, bool is_overflow_object)
+static bool hmap_root_bucket(void *ctx, void *bucket, void *array, uint64_t index,
+			     bool is_overflow_object)
 {
 	const struct root_visit *v = ctx;
 
@@ -649,8 +659,8 @@ static void hmap_root_payload(void *ctx, void *payload, uint8_t tophash)
 	(void)tophash;
 	v->visit(v->ctx, payload);
 }
-static void hmap_root_trace(struct reclaim_root *root, struct reclaim_thread *t, reclaim_trace_fn *visit,
-			    void *ctx)
+static void hmap_root_trace(struct reclaim_root *root, struct reclaim_thread *t,
+			    reclaim_trace_fn *visit, void *ctx)
 {
 	struct root_visit v = {.visit = visit, .ctx = ctx};
 	const struct hmap_visitor visitor = {

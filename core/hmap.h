@@ -27,10 +27,10 @@
 enum hmap_mode { HMAP_PLAIN, HMAP_PAYLOAD };
 enum hmap_unlink { HMAP_UNLINK_GO, HMAP_UNLINK_EMPTY };
 
-#define HMAP_N_CELLS	    8
-#define HMAP_BUCKET_BYTES   144
-#define HMAP_COUNT_BATCH    16
-#define HMAP_N_SLOTS	    6 /* protection slots a NEEDS_PROTECT strategy must offer */
+#define HMAP_N_CELLS 8
+#define HMAP_BUCKET_BYTES 144
+#define HMAP_COUNT_BATCH 16
+#define HMAP_N_SLOTS 6 /* protection slots a NEEDS_PROTECT strategy must offer */
 
 typedef uint64_t hmap_hash_fn(uint64_t key, uint64_t seed);
 /* The default: a 64-bit mixer good in its low bits (bucket) and its top byte (tophash). */
@@ -43,10 +43,13 @@ struct hmap_config {
 	enum hmap_mode mode;
 	enum hmap_unlink unlink;
 	size_t value_bytes; /* HMAP_PAYLOAD: at least 8 */
-	uint64_t hint;	    /* entries the first array shall hold without growing, as make(map, hint) in Go; 0: B = 0.
+	uint64_t
+		hint; /* entries the first array shall hold without growing, as make(map, hint) in Go; 0: B = 0.
 			       At most 2^40 */
-	uint64_t seed;	    /* of the hash; redrawn from itself when a lone mutator empties the map, as Go */
-	hmap_hash_fn *hash; /* NULL: hmap_hash_default.  With one given, `seed` is passed to it unchanged, so it
+	uint64_t
+		seed; /* of the hash; redrawn from itself when a lone mutator empties the map, as Go */
+	hmap_hash_fn *
+		hash; /* NULL: hmap_hash_default.  With one given, `seed` is passed to it unchanged, so it
 			       may be the address of what the function needs; it is not redrawn then */
 	const struct hmap_hooks *hooks; /* NULL: none; must outlive the map */
 };
@@ -82,14 +85,16 @@ unsigned hmap_get_batch(struct hmap *m, struct reclaim_thread *t, const uint64_t
 enum hmap_result { HMAP_INSERTED, HMAP_REPLACED, HMAP_NO_MEMORY };
 /* Insert or overwrite.  HMAP_PAYLOAD: `value` is written into the payload's first 8 bytes; the old payload
  * is retired.  HMAP_NO_MEMORY: nothing changed. */
-enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t value);
+enum hmap_result hmap_insert(struct hmap *m, struct reclaim_thread *t, uint64_t key,
+			     uint64_t value);
 /* The same with a payload of `bytes`, at least 8, in place of value_bytes.  HMAP_PLAIN: `bytes` is not looked at. */
 enum hmap_result hmap_insert_sized(struct hmap *m, struct reclaim_thread *t, uint64_t key,
 				   uint64_t value, size_t bytes);
 /* true if it was there. */
 bool hmap_delete(struct hmap *m, struct reclaim_thread *t, uint64_t key);
-/* Remove everything; keeps and zeroes the array (Go's clear).  Alone: no other thread may operate. */
-void hmap_clear(struct hmap *m, struct reclaim_thread *t);
+/* Remove everything; keeps and zeroes the array (Go's clear).  Alone: no other thread may operate.  false: out of
+ * memory for the new descriptor, nothing changed. */
+bool hmap_clear(struct hmap *m, struct reclaim_thread *t) __attribute__((warn_unused_result));
 
 /* Visit entries; weakly consistent: each entry that is there from begin to end is visited once or, when the
  * table grows meanwhile, may be visited again.  Sets Go's iterator flags: the next growth leaves stale
@@ -133,7 +138,8 @@ struct hmap_visitor {
 	bool (*table)(void *ctx, void *table);
 	bool (*array)(void *ctx, void *array, uint64_t n_buckets, bool is_old);
 	/* A bucket: interior (in_array) or an overflow object.  Return false to skip its cells. */
-	bool (*bucket)(void *ctx, void *bucket, void *array, uint64_t index, bool is_overflow_object);
+	bool (*bucket)(void *ctx, void *bucket, void *array, uint64_t index,
+		       bool is_overflow_object);
 	/* A cell that holds a payload reference, whatever its tophash (HMAP_PAYLOAD). */
 	void (*payload)(void *ctx, void *payload, uint8_t tophash);
 };

@@ -69,11 +69,12 @@ static inline enum search_result hmap_search_chain(const struct hmap *m, const s
 }
 
 /* The lookup proper, from a known descriptor and head on.  Section held. */
-static inline bool hmap_get_from(struct hmap *m, struct table *table, struct bucket *head, uint64_t hash, uint64_t key,
-			  uint64_t *value)
+static inline bool hmap_get_from(struct hmap *m, struct table *table, struct bucket *head,
+				 uint64_t hash, uint64_t key, uint64_t *value)
 {
 	for (;;) {
-		const enum search_result result = hmap_search_chain(m, head, key, tophash_of(hash), value);
+		const enum search_result result =
+			hmap_search_chain(m, head, key, tophash_of(hash), value);
 
 		if (likely(result == SEARCH_HIT))
 			return true;
@@ -125,9 +126,9 @@ static bool hmap_still_linked(struct hmap *m, struct table *table, const struct 
 	       !(b != head && (now & LINK_TAG)) && load_seq_cst(&m->table) == table;
 }
 
-static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_thread *t, struct table *table,
-						const struct bucket *head, uint64_t key, uint8_t top,
-						uint64_t *value)
+static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_thread *t,
+						struct table *table, const struct bucket *head,
+						uint64_t key, uint8_t top, uint64_t *value)
 {
 	/* acquire, here and below: as in hmap_search_chain(), they pair with hmap_unlock() and hmap_put_cell();
 	 * a second look is seq_cst, after protect()'s store. */
@@ -158,7 +159,8 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 					*value = v;
 					return SEARCH_HIT;
 				}
-				if (load_seq_cst(&c->value) != v || tophash_evacuated(load_seq_cst(&head->tophash)) ||
+				if (load_seq_cst(&c->value) != v ||
+				    tophash_evacuated(load_seq_cst(&head->tophash)) ||
 				    (b != head && (load_seq_cst(&b->link) & LINK_TAG)))
 					return SEARCH_AGAIN;
 			}
@@ -186,7 +188,8 @@ static enum search_result hmap_search_protected(struct hmap *m, struct reclaim_t
 	}
 }
 
-static bool hmap_get_protected(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *value)
+static bool hmap_get_protected(struct hmap *m, struct reclaim_thread *t, uint64_t key,
+			       uint64_t *value)
 {
 	unsigned n_spins = 0;
 
@@ -267,7 +270,8 @@ unsigned hmap_get_batch(struct hmap *m, struct reclaim_thread *t, const uint64_t
 		__builtin_prefetch(&heads[i]->cells[7]);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		found[i] = hmap_get_from(m, table, hmap_head(m, table, hashes[i]), hashes[i], keys[i], &values[i]);
+		found[i] = hmap_get_from(m, table, hmap_head(m, table, hashes[i]), hashes[i],
+					 keys[i], &values[i]);
 		n_found += found[i];
 	}
 	return n_found;
@@ -276,8 +280,8 @@ unsigned hmap_get_batch(struct hmap *m, struct reclaim_thread *t, const uint64_t
 /* ---------------------------------------------------------------- range */
 
 /* Show the entries that bucket `index` of the current array holds, or will when its old bucket is evacuated. */
-static bool hmap_range_chain(struct hmap *m, const struct table *table, struct bucket *head, uint64_t index,
-			     hmap_range_fn *fn, void *ctx)
+static bool hmap_range_chain(struct hmap *m, const struct table *table, struct bucket *head,
+			     uint64_t index, hmap_range_fn *fn, void *ctx)
 {
 	for (struct bucket *b = head; b; b = hmap_next(m, b)) {
 		const uint64_t word = load_relaxed(&b->tophash); /* relaxed: head's lock held */
@@ -327,8 +331,9 @@ static struct range_table hmap_range_begin(struct hmap *m, struct reclaim_thread
 
 enum range_step { RANGE_NEXT, RANGE_STOP, RANGE_RESTART };
 
-static enum range_step hmap_range_bucket(struct hmap *m, struct reclaim_thread *t, const struct range_table *range,
-					 uint64_t index, hmap_range_fn *fn, void *ctx)
+static enum range_step hmap_range_bucket(struct hmap *m, struct reclaim_thread *t,
+					 const struct range_table *range, uint64_t index,
+					 hmap_range_fn *fn, void *ctx)
 {
 	enum range_step step = RANGE_RESTART;
 	struct table *table = range->table;

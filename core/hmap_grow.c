@@ -13,10 +13,13 @@ static uint64_t hmap_n_surplus(const struct hmap *m, unsigned b)
 
 	if (b < 4 || m->unlink_empty)
 		return 0;
-	return heap_round_up((n_base + (n_base >> 4)) * sizeof(struct bucket)) / sizeof(struct bucket) - n_base;
+	return heap_round_up((n_base + (n_base >> 4)) * sizeof(struct bucket)) /
+		       sizeof(struct bucket) -
+	       n_base;
 }
 
-struct bucket *hmap_new_array(struct hmap *m, struct reclaim_thread *t, unsigned b, struct array_extra **out)
+struct bucket *hmap_new_array(struct hmap *m, struct reclaim_thread *t, unsigned b,
+			      struct array_extra **out)
 {
 	const uint64_t n_base = UINT64_C(1) << b;
 	const uint64_t n_surplus = hmap_n_surplus(m, b);
@@ -59,7 +62,8 @@ void hmap_add_noverflow(struct hmap *m, unsigned b, bool subtract)
 {
 	if (b >= 16) {
 		/* Relaxed: a lost update of the generator only repeats a draw. */
-		const uint64_t x = load_relaxed(&m->rng) * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		const uint64_t x = load_relaxed(&m->rng) * UINT64_C(6364136223846793005) +
+				   1442695040888963407u;
 
 		store_relaxed(&m->rng, x);
 		if ((x >> 33) & ((UINT64_C(1) << (b - 15)) - 1))
@@ -92,7 +96,8 @@ struct bucket *hmap_new_overflow(struct hmap *m, struct reclaim_thread *t, struc
 	return b;
 }
 
-void hmap_note_overflow(struct bucket *array, struct array_extra *extra, struct bucket *b, bool leads_on)
+void hmap_note_overflow(struct bucket *array, struct array_extra *extra, struct bucket *b,
+			bool leads_on)
 {
 	if (!extra->overflow_bits || !hmap_is_interior(array, extra, b))
 		return;
@@ -134,12 +139,14 @@ void hmap_retire_chain(struct hmap *m, struct reclaim_thread *t, const struct ta
 
 /* ---------------------------------------------------------------- descriptors */
 
-void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *current, struct table *next)
+void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *current,
+			struct table *next)
 {
 	const uint64_t n_stripes = (next->old ? next->old_mask : next->mask) + 1;
 
 	hmap_barrier(m, t, current, next);
-	store_relaxed(&m->stripe_mask, (n_stripes < HMAP_N_STRIPES ? n_stripes : HMAP_N_STRIPES) - 1);
+	store_relaxed(&m->stripe_mask,
+		      (n_stripes < HMAP_N_STRIPES ? n_stripes : HMAP_N_STRIPES) - 1);
 	store_relaxed(&m->stripe_seed, next->seed);
 	/* release: pairs with every hmap_table(m); seq_cst, so that a scan of protected pointers
 	 * that follows the retire cannot pass it. */
@@ -148,7 +155,8 @@ void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *
 		reclaim_retire(t, current, current->old != NULL);
 }
 
-static struct table *hmap_new_table(struct hmap *m, struct reclaim_thread *t, const struct table *from)
+static struct table *hmap_new_table(struct hmap *m, struct reclaim_thread *t,
+				    const struct table *from)
 {
 	struct table *table = reclaim_alloc(t, OBJ_TABLE, sizeof(*table), false);
 
@@ -171,7 +179,8 @@ static unsigned hmap_first_b(const struct hmap *m)
 }
 
 /* Go's hashGrow; also makes the first array, as makemap leaves that to the first assign when B = 0. */
-static bool hmap_grow_locked(struct hmap *m, struct reclaim_thread *t, struct table *table, bool bigger)
+static bool hmap_grow_locked(struct hmap *m, struct reclaim_thread *t, struct table *table,
+			     bool bigger)
 {
 	const unsigned b = table ? table->b + bigger : hmap_first_b(m);
 	struct table *next = hmap_new_table(m, t, table);
@@ -241,7 +250,8 @@ static void hmap_grow_end(struct hmap *m, struct reclaim_thread *t, struct table
 	struct table *next = hmap_new_table(m, t, table);
 	struct bucket *old = table->old;
 	const struct array_extra *extra = table->old_extra;
-	const bool chains_stand = !m->is_payload || (load_relaxed(&m->iterator_flags) & OLD_ITERATOR);
+	const bool chains_stand =
+		!m->is_payload || (load_relaxed(&m->iterator_flags) & OLD_ITERATOR);
 	const struct hmap_hooks *hooks = m->config.hooks;
 
 	if (!next)
@@ -253,7 +263,8 @@ static void hmap_grow_end(struct hmap *m, struct reclaim_thread *t, struct table
 	hmap_all_stripes_lock(m, t);
 	hmap_barrier(m, t, old, NULL);
 	/* Unpublish first, retire after; the descriptor last, hmap_retire_chain() reads it. */
-	store_relaxed(&m->stripe_mask, (next->mask < HMAP_N_STRIPES ? next->mask : HMAP_N_STRIPES - 1));
+	store_relaxed(&m->stripe_mask,
+		      (next->mask < HMAP_N_STRIPES ? next->mask : HMAP_N_STRIPES - 1));
 	hmap_barrier(m, t, table, next);
 	xchg_seq_cst(&m->table, next);
 	for (uint64_t i = 0; chains_stand && !CONTROL(leak_chain) && i < extra->n_buckets; i++) {
@@ -277,7 +288,8 @@ static void hmap_grow_end(struct hmap *m, struct reclaim_thread *t, struct table
 
 /* Go's advanceEvacuationMark, after bucket nevacuate was evacuated.  Skipped when another thread is at it: the
  * next write that helps tries again. */
-static void hmap_advance(struct hmap *m, struct reclaim_thread *t, struct table *table, uint64_t index)
+static void hmap_advance(struct hmap *m, struct reclaim_thread *t, struct table *table,
+			 uint64_t index)
 {
 	const uint64_t n_old = table->old_mask + 1;
 	const struct hmap_hooks *hooks = m->config.hooks;
@@ -399,7 +411,8 @@ static bool hmap_copy_chain(struct hmap *m, struct reclaim_thread *t, struct tab
 }
 
 /* The evacuated form of a bucket's tophash word. */
-static uint64_t hmap_mark_word(const struct hmap *m, const struct table *table, const struct bucket *b)
+static uint64_t hmap_mark_word(const struct hmap *m, const struct table *table,
+			       const struct bucket *b)
 {
 	const uint64_t word = load_relaxed(&b->tophash);
 	uint64_t marked = 0;
@@ -421,8 +434,8 @@ static uint64_t hmap_mark_word(const struct hmap *m, const struct table *table, 
 
 /* HMAP_PLAIN or iterated: the overflow buckets die now and are retired when the growth ends - which may be as soon
  * as the head's mark is published, so stamp them before. */
-static void hmap_stamp_chain_dead(struct hmap *m, struct reclaim_thread *t, const struct table *table,
-				  struct bucket *head)
+static void hmap_stamp_chain_dead(struct hmap *m, struct reclaim_thread *t,
+				  const struct table *table, struct bucket *head)
 {
 	for (struct bucket *b = hmap_next(m, head); b; b = hmap_next(m, b))
 		if (hmap_is_own_object(table, b))
@@ -439,14 +452,16 @@ static void hmap_publish_marks(struct hmap *m, const struct table *table, struct
 }
 
 /* Old head locked, not evacuated, table current. */
-static bool hmap_evacuate_locked(struct hmap *m, struct reclaim_thread *t, struct table *table, uint64_t index)
+static bool hmap_evacuate_locked(struct hmap *m, struct reclaim_thread *t, struct table *table,
+				 uint64_t index)
 {
 	struct bucket *head = &table->old[index];
 	const bool clears = m->is_payload && !(load_relaxed(&m->iterator_flags) & OLD_ITERATOR);
 	struct destination xy[2];
 
 	hmap_destination_init(&xy[0], &table->buckets[index]);
-	hmap_destination_init(&xy[1], table->is_same_size ? NULL : &table->buckets[index + table->old_mask + 1]);
+	hmap_destination_init(
+		&xy[1], table->is_same_size ? NULL : &table->buckets[index + table->old_mask + 1]);
 	if (!hmap_copy_chain(m, t, table, head, xy)) {
 		hmap_destination_undo(m, t, table, &xy[0]);
 		hmap_destination_undo(m, t, table, &xy[1]);
@@ -495,8 +510,8 @@ static bool hmap_evacuate_locked(struct hmap *m, struct reclaim_thread *t, struc
 }
 
 /* Go's evacuate.  `wait`: for the bucket's lock; else skip when it is held. */
-static void hmap_evacuate(struct hmap *m, struct reclaim_thread *t, struct table *table, uint64_t index,
-			  bool wait)
+static void hmap_evacuate(struct hmap *m, struct reclaim_thread *t, struct table *table,
+			  uint64_t index, bool wait)
 {
 	struct bucket *head = &table->old[index];
 
@@ -519,7 +534,8 @@ static void hmap_evacuate(struct hmap *m, struct reclaim_thread *t, struct table
 }
 
 /* Help at nevacuate.  READER_LOCKS: readers of that bucket are kept out by its own stripe. */
-static void hmap_grow_help(struct hmap *m, struct reclaim_thread *t, struct table *table, uint64_t index)
+static void hmap_grow_help(struct hmap *m, struct reclaim_thread *t, struct table *table,
+			   uint64_t index)
 {
 	_Atomic(uint32_t) *stripe = NULL;
 

@@ -72,7 +72,8 @@ struct array_extra {
 	_Atomic(uint64_t) n_surplus_used; /* preallocated overflow buckets handed out */
 	uint64_t n_buckets;		  /* 2^B */
 	uint64_t n_surplus;		  /* preallocated overflow buckets behind them */
-	_Atomic(uint64_t) *death_ticks;	  /* per bucket, when it was evacuated; NULL without tracking */
+	_Atomic(uint64_t)
+		*death_ticks; /* per bucket, when it was evacuated; NULL without tracking */
 	_Atomic(uint64_t) *overflow_bits; /* heap_span.h; NULL with malloc */
 };
 
@@ -105,7 +106,7 @@ struct hmap {
 	_Atomic(struct table *) table;
 	struct heap_packing packing;
 	uint64_t version_mask; /* the version's bits of a link word */
-	hmap_hash_fn *hash; /* NULL: the default, inlined */
+	hmap_hash_fn *hash;    /* NULL: the default, inlined */
 	struct reclaim *r;
 	uint32_t flags; /* of the strategy */
 	bool is_payload;
@@ -116,8 +117,8 @@ struct hmap {
 	/* Written now and then. */
 	_Atomic(int64_t) count __attribute__((aligned(PADDING_BYTES)));
 	_Atomic(uint32_t) noverflow;
-	_Atomic(uint32_t) grow_lock; /* begin and end of growth, nevacuate */
-	_Atomic(uint64_t) nevacuate; /* written under grow_lock */
+	_Atomic(uint32_t) grow_lock;	  /* begin and end of growth, nevacuate */
+	_Atomic(uint64_t) nevacuate;	  /* written under grow_lock */
 	_Atomic(uint32_t) iterator_flags; /* ITERATOR | OLD_ITERATOR */
 	_Atomic(uint64_t) n_growths;
 	_Atomic(uint64_t) rng; /* overflow sampling at B >= 16, seeds */
@@ -143,7 +144,8 @@ static inline uint64_t hmap_mum(uint64_t a, uint64_t b)
  * all bits of the result.  ~3 ns. */
 static inline uint64_t hmap_hash_inline(uint64_t key, uint64_t seed)
 {
-	const uint64_t folded = hmap_mum(key ^ UINT64_C(0x2d358dccaa6c78a5), seed ^ UINT64_C(0x8bb84b93962eacc9));
+	const uint64_t folded =
+		hmap_mum(key ^ UINT64_C(0x2d358dccaa6c78a5), seed ^ UINT64_C(0x8bb84b93962eacc9));
 
 	return hmap_mum(folded ^ key, UINT64_C(0x9e3779b97f4a7c15) ^ seed);
 }
@@ -200,7 +202,8 @@ static inline void hmap_unlock(struct bucket *head)
  * acquire in hmap_next(). */
 static inline void hmap_set_next(const struct hmap *m, struct bucket *b, struct bucket *next)
 {
-	store_release(&b->link, link_pack(m->packing, next) | link_low(m->packing, load_relaxed(&b->link)));
+	store_release(&b->link,
+		      link_pack(m->packing, next) | link_low(m->packing, load_relaxed(&b->link)));
 }
 static inline struct bucket *hmap_next(const struct hmap *m, const struct bucket *b)
 {
@@ -227,14 +230,14 @@ static inline struct table *hmap_table(struct hmap *m)
 	return load_acquire(&m->table);
 }
 
-
 static inline bool hmap_is_evacuated(const struct bucket *b)
 {
 	/* acquire: pairs with the release store of the head's tophash in hmap_evacuate(). */
 	return tophash_evacuated(load_acquire(&b->tophash));
 }
 /* The head of the chain that holds, or would hold, this hash. */
-static inline struct bucket *hmap_head(const struct hmap *m, const struct table *table, uint64_t hash)
+static inline struct bucket *hmap_head(const struct hmap *m, const struct table *table,
+				       uint64_t hash)
 {
 	(void)m; /* the audit's */
 	if (unlikely(table->old != NULL)) {
@@ -317,16 +320,20 @@ struct bucket *hmap_new_overflow(struct hmap *m, struct reclaim_thread *t, struc
 void hmap_link_overflow(struct hmap *m, struct reclaim_thread *t, struct bucket *array,
 			struct array_extra *extra, struct bucket *tail, struct bucket *overflow);
 /* Note in the side bits whether an interior bucket leads on. */
-void hmap_note_overflow(struct bucket *array, struct array_extra *extra, struct bucket *b, bool leads_on);
+void hmap_note_overflow(struct bucket *array, struct array_extra *extra, struct bucket *b,
+			bool leads_on);
 /* A new array with its attachment; NULL: out of memory. */
-struct bucket *hmap_new_array(struct hmap *m, struct reclaim_thread *t, unsigned b, struct array_extra **extra);
+struct bucket *hmap_new_array(struct hmap *m, struct reclaim_thread *t, unsigned b,
+			      struct array_extra **extra);
 /* Publish `next` in place of `current` and retire that; grow_lock held. */
-void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *current, struct table *next);
+void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *current,
+			struct table *next);
 /* Tag and retire the overflow objects of one chain. */
 void hmap_retire_chain(struct hmap *m, struct reclaim_thread *t, const struct table *table,
 		       struct bucket *first, bool is_growing);
 
-static inline void hmap_barrier(const struct hmap *m, struct reclaim_thread *t, void *old, void *new)
+static inline void hmap_barrier(const struct hmap *m, struct reclaim_thread *t, void *old,
+				void *new)
 {
 	if (unlikely(m->flags & NEEDS_BARRIER) && !CONTROL(no_barrier))
 		t->ops->write_barrier(t, old, new);

@@ -35,10 +35,17 @@ struct bucket {
 };
 _Static_assert(sizeof(struct bucket) == 144, "a bucket is 144 bytes, as in Go");
 
-enum { EMPTY_REST = 0, EMPTY_ONE = 1, EVACUATED_X = 2, EVACUATED_Y = 3, EVACUATED_EMPTY = 4, MIN_TOPHASH = 5 };
+enum {
+	EMPTY_REST = 0,
+	EMPTY_ONE = 1,
+	EVACUATED_X = 2,
+	EVACUATED_Y = 3,
+	EVACUATED_EMPTY = 4,
+	MIN_TOPHASH = 5
+};
 
-#define LINK_LOCK    UINT64_C(1)
-#define LINK_TAG     UINT64_C(2)
+#define LINK_LOCK UINT64_C(1)
+#define LINK_TAG UINT64_C(2)
 #define LINK_VERSION UINT64_C(4)
 
 static inline struct bucket *link_pointer(struct heap_packing p, uint64_t link)

@@ -4,7 +4,8 @@
 
 #include "hmap_internal.h"
 
-static void hmap_table_state(const struct hmap *m, const struct table *table, struct hmap_state *out)
+static void hmap_table_state(const struct hmap *m, const struct table *table,
+			     struct hmap_state *out)
 {
 	/* Relaxed: a picture of the moment. */
 	out->has_array = true;
@@ -18,8 +19,8 @@ static void hmap_table_state(const struct hmap *m, const struct table *table, st
 	out->n_growths = load_relaxed(&m->n_growths);
 	out->array_bytes = (table->extra->n_buckets + table->extra->n_surplus) * HMAP_BUCKET_BYTES;
 	if (table->old)
-		out->old_array_bytes =
-			(table->old_extra->n_buckets + table->old_extra->n_surplus) * HMAP_BUCKET_BYTES;
+		out->old_array_bytes = (table->old_extra->n_buckets + table->old_extra->n_surplus) *
+				       HMAP_BUCKET_BYTES;
 }
 
 void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out)
@@ -44,7 +45,8 @@ uint64_t hmap_count_overflow(struct hmap *m)
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; table && i <= table->mask; i++)
-		for (const struct bucket *b = hmap_next(m, &table->buckets[i]); b; b = hmap_next(m, b))
+		for (const struct bucket *b = hmap_next(m, &table->buckets[i]); b;
+		     b = hmap_next(m, b))
 			n++;
 	for (uint64_t i = 0; table && table->old && i <= table->old_mask; i++)
 		for (const struct bucket *b = hmap_next(m, &table->old[i]); b; b = hmap_next(m, b))
@@ -67,7 +69,8 @@ static void fnv_u64(struct fnv *f, uint64_t v)
 		fnv_byte(f, (uint8_t)(v >> (8 * i)));
 }
 
-static void hmap_digest_array(const struct hmap *m, struct fnv *f, const struct bucket *array, uint64_t n)
+static void hmap_digest_array(const struct hmap *m, struct fnv *f, const struct bucket *array,
+			      uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++)
 		for (const struct bucket *b = &array[i]; b; b = hmap_next(m, b)) {
@@ -122,8 +125,8 @@ static void hmap_trace_cells(const struct bucket *b, const struct hmap_visitor *
 	}
 }
 
-static void hmap_trace_chain(struct hmap *m, void *array, uint64_t index, const struct array_extra *extra,
-			     const struct hmap_visitor *v)
+static void hmap_trace_chain(struct hmap *m, void *array, uint64_t index,
+			     const struct array_extra *extra, const struct hmap_visitor *v)
 {
 	struct bucket *base = array;
 
@@ -131,7 +134,8 @@ static void hmap_trace_chain(struct hmap *m, void *array, uint64_t index, const 
 		bool wants_cells = true;
 
 		if (v->bucket)
-			wants_cells = v->bucket(v->ctx, b, array, index, !hmap_is_interior(base, extra, b));
+			wants_cells = v->bucket(v->ctx, b, array, index,
+						!hmap_is_interior(base, extra, b));
 		if (wants_cells && m->is_payload && v->payload)
 			hmap_trace_cells(b, v);
 	}
@@ -154,8 +158,8 @@ void hmap_trace_array(struct hmap *m, void *array, uint64_t from, uint64_t to, b
 		hmap_trace_chain(m, array, i, extra, v);
 }
 
-static void hmap_trace_one(struct hmap *m, struct bucket *array, const struct array_extra *extra, bool is_old,
-			   const struct hmap_visitor *v)
+static void hmap_trace_one(struct hmap *m, struct bucket *array, const struct array_extra *extra,
+			   bool is_old, const struct hmap_visitor *v)
 {
 	if (v->array && !v->array(v->ctx, array, extra->n_buckets, is_old))
 		return;
@@ -190,14 +194,14 @@ struct validation {
 static void hmap_fault(struct validation *v, const char *what, uint64_t index, uint64_t detail)
 {
 	if (v->n_faults++ == 0)
-		snprintf(v->message, v->message_size, "bucket %llu: %s (%llu)", (unsigned long long)index, what,
-			 (unsigned long long)detail);
+		snprintf(v->message, v->message_size, "bucket %llu: %s (%llu)",
+			 (unsigned long long)index, what, (unsigned long long)detail);
 }
 
 /* A chain that is not evacuated: filled cells belong here, nothing follows an emptyRest, the side bits tell
  * the truth. */
-static void hmap_validate_chain(struct validation *v, const struct bucket *array, const struct array_extra *extra,
-				uint64_t mask, uint64_t index)
+static void hmap_validate_chain(struct validation *v, const struct bucket *array,
+				const struct array_extra *extra, uint64_t mask, uint64_t index)
 {
 	bool rest = false;
 
@@ -220,7 +224,8 @@ static void hmap_validate_chain(struct validation *v, const struct bucket *array
 			if (top == EMPTY_REST || top == EMPTY_ONE)
 				continue;
 			if (top < MIN_TOPHASH) {
-				hmap_fault(v, "evacuation mark in a chain that is not evacuated", index, top);
+				hmap_fault(v, "evacuation mark in a chain that is not evacuated",
+					   index, top);
 				continue;
 			}
 			hash = hmap_hash_of(v->m, key, v->table->seed);
@@ -236,7 +241,8 @@ static void hmap_validate_chain(struct validation *v, const struct bucket *array
 			hmap_fault(v, "an empty overflow bucket was not unlinked", index, 0);
 	}
 	if (extra->overflow_bits) {
-		const bool bit = load_relaxed(&extra->overflow_bits[index / 64]) >> (index % 64) & 1;
+		const bool bit =
+			load_relaxed(&extra->overflow_bits[index / 64]) >> (index % 64) & 1;
 
 		if (bit != (hmap_next(v->m, &array[index]) != NULL))
 			hmap_fault(v, "its has-overflow bit is wrong", index, bit);
@@ -246,7 +252,8 @@ static void hmap_validate_chain(struct validation *v, const struct bucket *array
 unsigned hmap_validate(struct hmap *m, char *message, size_t message_size)
 {
 	const struct table *table = hmap_table(m);
-	struct validation v = {.m = m, .table = table, .message = message, .message_size = message_size};
+	struct validation v = {
+		.m = m, .table = table, .message = message, .message_size = message_size};
 
 	if (message_size)
 		message[0] = '\0';
@@ -257,7 +264,8 @@ unsigned hmap_validate(struct hmap *m, char *message, size_t message_size)
 			continue;
 		hmap_validate_chain(&v, table->old, table->old_extra, table->old_mask, i);
 		if (i < load_relaxed(&m->nevacuate))
-			hmap_fault(&v, "is below nevacuate and not evacuated", i, load_relaxed(&m->nevacuate));
+			hmap_fault(&v, "is below nevacuate and not evacuated", i,
+				   load_relaxed(&m->nevacuate));
 	}
 	for (uint64_t i = 0; i <= table->mask; i++) {
 		if (!table->old || hmap_is_evacuated(&table->old[i & table->old_mask]))
@@ -266,6 +274,7 @@ unsigned hmap_validate(struct hmap *m, char *message, size_t message_size)
 			hmap_fault(&v, "is filled before its old bucket was evacuated", i, 0);
 	}
 	if (v.n_entries != hmap_count(m))
-		hmap_fault(&v, "the count is not the number of filled cells", v.n_entries, hmap_count(m));
+		hmap_fault(&v, "the count is not the number of filled cells", v.n_entries,
+			   hmap_count(m));
 	return v.n_faults;
 }

@@ -29,10 +29,9 @@ int life_recorder_init(struct life_recorder *rec, const struct clock *clock)
 	rec->sample_1_in = 1;
 	for (unsigned class = 0; class < OBJ_N_CLASSES; class ++) {
 		for (unsigned state = 0; state < LIFE_N_STATES; state++) {
-			if (!life_is_tracked((enum obj_class)class))
+			if (!life_is_tracked((enum obj_class) class))
 				continue;
-			rec->hist[class][state] =
-				calloc(LIFE_N_PHASES, sizeof(struct life_hist));
+			rec->hist[class][state] = calloc(LIFE_N_PHASES, sizeof(struct life_hist));
 			if (rec->hist[class][state] == NULL) {
 				life_recorder_fini(rec);
 				return -ENOMEM;

@@ -64,7 +64,8 @@ struct life_recorder {
 	void (*observe)(void *ctx, enum obj_class class, const struct heap_stamps *stamps,
 			uint64_t safe_ticks, uint64_t freed_ticks);
 	void *observe_ctx;
-	struct life_hist *hist[OBJ_N_CLASSES][LIFE_N_STATES]; /* -> [LIFE_N_PHASES]; NULL: not tracked */
+	struct life_hist
+		*hist[OBJ_N_CLASSES][LIFE_N_STATES]; /* -> [LIFE_N_PHASES]; NULL: not tracked */
 };
 
 /* 0 or -ENOMEM.  Histograms exist for value, bucket, evacuated bucket, array and map. */
@@ -80,7 +81,8 @@ void life_record_free(struct life_recorder *rec, enum obj_class class, size_t by
 /* The stage ends and this object is not freed.  `safe_ticks`: 0 when not proved yet, LIFE_SAFE_UNKNOWN
  * when hidden.  An object that is dead and not yet retired has retired_ticks == 0 and dead_ticks != 0. */
 void life_record_survivor(struct life_recorder *rec, enum obj_class class, size_t bytes,
-			  const struct heap_stamps *stamps, uint64_t safe_ticks, uint64_t end_ticks);
+			  const struct heap_stamps *stamps, uint64_t safe_ticks,
+			  uint64_t end_ticks);
 
 /* Add `from` into `into` (same clock and stage).  At stage ends. */
 void life_recorder_merge(struct life_recorder *into, const struct life_recorder *from);

@@ -48,8 +48,8 @@ static inline void perturb_point(void)
 
 #else
 #define PERTURB_THREAD(index) ((void)0)
-#define PERTURB_HERE()	      ((void)0)
-#define PERTURB_LONG()	      ((void)0)
+#define PERTURB_HERE() ((void)0)
+#define PERTURB_LONG() ((void)0)
 #endif
 
 #endif

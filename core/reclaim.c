@@ -29,7 +29,8 @@ int reclaim_ops_check(const struct reclaim_ops *ops, char *message, size_t messa
 
 	if (!ops->init || !ops->fini || !ops->thread_register || !ops->thread_unregister ||
 	    !ops->offline || !ops->online || !ops->drain || !ops->stats || !ops->poll)
-		wrong = "a required member is missing (init, fini, thread_register, thread_unregister, "
+		wrong = "a required member is missing (init, fini, thread_register, "
+			"thread_unregister, "
 			"offline, online, poll, drain, stats)";
 	else if (!(f & TRACES) && !ops->retire)
 		wrong = "retire is missing and TRACES is not set";
@@ -76,7 +77,8 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 		return err;
 	if ((ops->flags & NEEDS_SPAN_HEAP) && heap_config.kind != HEAP_SPAN) {
 		snprintf(message, message_size,
-			 "strategy %s keeps bits beside spans: use alloc=span instead of alloc=malloc",
+			 "strategy %s keeps bits beside spans: use alloc=span instead of "
+			 "alloc=malloc",
 			 ops->name);
 		return -EINVAL;
 	}
@@ -86,8 +88,9 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 		return -ERANGE;
 	}
 	if (ops->max_threads && config->max_threads > ops->max_threads) {
-		snprintf(message, message_size, "strategy %s: %u threads asked for, at most %u are possible",
-			 ops->name, config->max_threads, ops->max_threads);
+		snprintf(message, message_size,
+			 "strategy %s: %u threads asked for, at most %u are possible", ops->name,
+			 config->max_threads, ops->max_threads);
 		return -ERANGE;
 	}
 	r = aligned_alloc(PADDING_BYTES, sizeof(*r));
@@ -129,7 +132,8 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 	r->flags = ops->flags_in_use ? ops->flags_in_use(r) : ops->flags;
 	err = ops->init(r);
 	if (err) {
-		snprintf(message, message_size, "strategy %s cannot start: %s", ops->name, strerror(-err));
+		snprintf(message, message_size, "strategy %s cannot start: %s", ops->name,
+			 strerror(-err));
 		ops->fini(r);
 		goto out;
 	}
@@ -362,7 +366,8 @@ void reclaim_alone_end(struct reclaim_thread *t)
 	pthread_mutex_unlock(&t->r->registry_lock);
 }
 
-void reclaim_for_each_thread(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_thread *t), void *ctx)
+void reclaim_for_each_thread(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_thread *t),
+			     void *ctx)
 {
 	pthread_mutex_lock(&r->registry_lock);
 	for (unsigned i = 0; i < r->n_records; i++)
@@ -474,8 +479,9 @@ void reclaim_stamp_revived(struct reclaim_thread *t, void *object)
 		heap_stamps(t->r->heap, object)->dead_ticks = 0;
 }
 
-void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes,
-			  struct heap_stamps *stamps, uint64_t safe_ticks, uint64_t now_ticks)
+void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class class,
+			  size_t bytes, struct heap_stamps *stamps, uint64_t safe_ticks,
+			  uint64_t now_ticks)
 {
 	struct reclaim_counters *counters = &t->counters[class];
 
@@ -497,7 +503,8 @@ void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class
 		*stamps = (struct heap_stamps){0};
 }
 
-void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, uint64_t n, uint64_t bytes)
+void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, uint64_t n,
+			       uint64_t bytes)
 {
 	counter_add(&t->counters[class].n_freed, n);
 	counter_add(&t->counters[class].freed_bytes, bytes);
@@ -554,7 +561,8 @@ void reclaim_root_remove(struct reclaim *r, struct reclaim_root *root)
 	pthread_mutex_unlock(&r->roots_lock);
 }
 
-void reclaim_trace_roots(struct reclaim *r, struct reclaim_thread *t, reclaim_trace_fn *visit, void *ctx)
+void reclaim_trace_roots(struct reclaim *r, struct reclaim_thread *t, reclaim_trace_fn *visit,
+			 void *ctx)
 {
 	pthread_mutex_lock(&r->roots_lock);
 	for (struct reclaim_root *root = r->roots; root; root = root->next)
@@ -562,7 +570,8 @@ void reclaim_trace_roots(struct reclaim *r, struct reclaim_thread *t, reclaim_tr
 	pthread_mutex_unlock(&r->roots_lock);
 }
 
-void reclaim_for_each_root(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_root *root), void *ctx)
+void reclaim_for_each_root(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_root *root),
+			   void *ctx)
 {
 	pthread_mutex_lock(&r->roots_lock);
 	for (struct reclaim_root *root = r->roots; root; root = root->next)
@@ -648,7 +657,8 @@ struct survivors {
 };
 
 /* When this unfreed object was proved safe, as life_record_survivor() wants it. */
-static uint64_t reclaim_survivor_safe(struct reclaim *r, void *object, const struct heap_stamps *stamps)
+static uint64_t reclaim_survivor_safe(struct reclaim *r, void *object,
+				      const struct heap_stamps *stamps)
 {
 	if (r->ops->flags & SAFE_HIDDEN)
 		return LIFE_SAFE_UNKNOWN;
@@ -663,8 +673,9 @@ static void reclaim_add_survivor(void *ctx, void *object, enum obj_class class, 
 	const struct survivors *s = ctx;
 
 	if (stamps && (stamps->dead_ticks || stamps->retired_ticks))
-		life_record_survivor(s->out, reclaim_record_class(s->r, object, class), bytes, stamps,
-				     reclaim_survivor_safe(s->r, object, stamps), s->now_ticks);
+		life_record_survivor(s->out, reclaim_record_class(s->r, object, class), bytes,
+				     stamps, reclaim_survivor_safe(s->r, object, stamps),
+				     s->now_ticks);
 }
 
 void reclaim_stage_end(struct reclaim *r, uint64_t now_ticks, struct life_recorder *out)

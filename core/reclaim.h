@@ -39,17 +39,23 @@ struct gc_log;
 /* ---------------------------------------------------------------- what a strategy is */
 
 enum reclaim_flags {
-	READER_LOCKS = 1 << 0,	  /* frees in retire: the map must lock out readers and other writers */
-	NEEDS_PROTECT = 1 << 1,	  /* single pointers are protected: the map takes its protecting paths */
-	NEEDS_QUIESCE = 1 << 2,	  /* threads must call reclaim_poll() between operations, or nothing is freed */
-	NEEDS_SECTION = 1 << 3,	  /* enter and exit do something; otherwise they are not called */
-	BACKGROUND = 1 << 4,	  /* owns a thread; its CPU time is charged to the role `collector` */
-	TRACES = 1 << 5,	  /* finds the dead by tracing from roots; retire is not passed on */
-	NEEDS_BARRIER = 1 << 6,	  /* ops->write_barrier must be called when a reference is overwritten */
-	COLLECTS_GARBAGE = 1 << 7, /* garbage is left to the collector; otherwise it is freed at once */
-	STALL_UNBOUNDED = 1 << 8, /* one stalled thread holds back all memory */
-	NEVER_FREES = 1 << 9,	  /* leak */
-	SAFE_HIDDEN = 1 << 10,	  /* the library does not tell when an object became safe */
+	READER_LOCKS =
+		1 << 0, /* frees in retire: the map must lock out readers and other writers */
+	NEEDS_PROTECT =
+		1 << 1, /* single pointers are protected: the map takes its protecting paths */
+	NEEDS_QUIESCE =
+		1
+		<< 2, /* threads must call reclaim_poll() between operations, or nothing is freed */
+	NEEDS_SECTION = 1 << 3, /* enter and exit do something; otherwise they are not called */
+	BACKGROUND = 1 << 4,	/* owns a thread; its CPU time is charged to the role `collector` */
+	TRACES = 1 << 5,	/* finds the dead by tracing from roots; retire is not passed on */
+	NEEDS_BARRIER =
+		1 << 6, /* ops->write_barrier must be called when a reference is overwritten */
+	COLLECTS_GARBAGE =
+		1 << 7, /* garbage is left to the collector; otherwise it is freed at once */
+	STALL_UNBOUNDED = 1 << 8,  /* one stalled thread holds back all memory */
+	NEVER_FREES = 1 << 9,	   /* leak */
+	SAFE_HIDDEN = 1 << 10,	   /* the library does not tell when an object became safe */
 	NEEDS_SPAN_HEAP = 1 << 11, /* needs bit arrays beside spans: alloc=malloc is refused */
 };
 
@@ -57,21 +63,23 @@ enum reclaim_option_type { OPT_COUNT, OPT_BYTES, OPT_TIME_NS, OPT_FRACTION, OPT_
 struct reclaim_option {
 	const char *name;
 	enum reclaim_option_type type;
-	const char *unit;    /* "percent", "objects", "ns"; "" for choices */
-	const char *deflt;   /* as the user would write it */
-	const char *choices; /* OPT_CHOICE: "header|side|span"; numbers: a word that is taken too, e.g. "off",
+	const char *unit;  /* "percent", "objects", "ns"; "" for choices */
+	const char *deflt; /* as the user would write it */
+	const char *
+		choices; /* OPT_CHOICE: "header|side|span"; numbers: a word that is taken too, e.g. "off",
 				and stored as UINT64_MAX; or NULL */
-	double min, max;     /* of numbers, inclusive */
-	size_t offset;	     /* where in the strategy's state: uint64_t, double (OPT_FRACTION), unsigned
+	double min, max; /* of numbers, inclusive */
+	size_t offset;	 /* where in the strategy's state: uint64_t, double (OPT_FRACTION), unsigned
 				(OPT_CHOICE: position; OPT_BOOL: 0 or 1) */
 	const char *help;
 };
 
 struct reclaim_stats {
-	uint64_t n_cycles;	  /* grace periods, epochs, scans or collection cycles completed */
-	uint64_t n_pending;	  /* retired to the strategy and not freed, counted by the strategy itself */
-	uint64_t n_stalls;	  /* stops or grace periods given up at a limit */
-	uint64_t n_polls_ns_max;  /* longest time a thread was held at a safepoint; 0: none */
+	uint64_t n_cycles; /* grace periods, epochs, scans or collection cycles completed */
+	uint64_t
+		n_pending; /* retired to the strategy and not freed, counted by the strategy itself */
+	uint64_t n_stalls;	 /* stops or grace periods given up at a limit */
+	uint64_t n_polls_ns_max; /* longest time a thread was held at a safepoint; 0: none */
 };
 
 /* Called for every pointer a root or an object holds.  `slot_object` is an object of the domain's heap or
@@ -82,21 +90,24 @@ typedef void reclaim_trace_fn(void *ctx, void *object);
  * hmap.h: hmap_trace) and calls visit for each object the root points to. */
 struct reclaim_root {
 	/* kinds of what the tracer finds are told by heap_class() */
-	void (*trace)(struct reclaim_root *root, struct reclaim_thread *t, reclaim_trace_fn *visit, void *ctx);
+	void (*trace)(struct reclaim_root *root, struct reclaim_thread *t, reclaim_trace_fn *visit,
+		      void *ctx);
 	struct reclaim_root *next, **link; /* reclaim.c's */
 };
 
 struct reclaim_ops {
 	const char *name;
 	const char *summary; /* one line for `list` */
-	const char *source;  /* paper and section, or file and version; deviations in the file's head */
+	const char
+		*source; /* paper and section, or file and version; deviations in the file's head */
 	uint32_t flags;
 	size_t node_bytes;   /* side node per object (heap_node()); 0: none */
 	size_t state_bytes;  /* zeroed before options are set and init runs: reclaim_state() */
 	size_t thread_bytes; /* zeroed at registration: reclaim_thread_state() */
 	const struct reclaim_option *options;
 	size_t n_options;
-	unsigned max_threads; /* more than this at once is refused by reclaim_create(); 0: no limit of its own */
+	unsigned
+		max_threads; /* more than this at once is refused by reclaim_create(); 0: no limit of its own */
 	unsigned n_slots; /* NEEDS_PROTECT: protection slots per thread, at least HMAP_N_SLOTS */
 
 	/* Required.  0 or -errno; may allocate and start threads. */
@@ -121,7 +132,8 @@ struct reclaim_ops {
 	 * reads the source again and retries when it changed.  NULL clears. */
 	void (*protect)(struct reclaim_thread *t, unsigned slot, void *object);
 	/* Optional: after each allocation (birth epochs, allocation black). */
-	void (*allocated)(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes);
+	void (*allocated)(struct reclaim_thread *t, void *object, enum obj_class class,
+			  size_t bytes);
 	/* Required unless TRACES: the object is unlinked.  Must not allocate, must not fail. Any online
 	 * thread.  Ends in reclaim_free() once, later. */
 	void (*retire)(struct reclaim_thread *t, void *object);
@@ -159,13 +171,13 @@ extern const char *const reclaim_role_names[ROLE_N];
 
 struct reclaim_config {
 	const struct reclaim_ops *ops;
-	const char *options; /* "gogc=50,batch=64", or NULL */
+	const char *options;	 /* "gogc=50,batch=64", or NULL */
 	struct heap_config heap; /* node_bytes and stamps are filled in by reclaim_create() */
 	const struct clock *clock;
-	unsigned max_threads;	/* registered at once, collectors included; 0: 64; at most 4096 */
-	bool tracking;		/* stamps and life recorders */
-	uint32_t sample_1_in;	/* stamp one retire in N; 0 or 1: every one */
-	bool audit;		/* shadow registry, poison, quarantine (audit.h) */
+	unsigned max_threads;	  /* registered at once, collectors included; 0: 64; at most 4096 */
+	bool tracking;		  /* stamps and life recorders */
+	uint32_t sample_1_in;	  /* stamp one retire in N; 0 or 1: every one */
+	bool audit;		  /* shadow registry, poison, quarantine (audit.h) */
 	audit_fault_fn *on_fault; /* audit: what to do with a fault; NULL: print it and abort */
 	void *fault_ctx;
 };
@@ -181,14 +193,15 @@ struct reclaim_counters {
 	 * object's stored stamps: sums, over the stamped objects, of (event time - stage begin).  With g0
 	 * objects in limbo at the begin, n_r retired and n_f freed in a stage of T ticks the integral is
 	 * g0*T + (n_r*T - retire_ticks_sum) - (n_f*T - free_ticks_sum).  Little's law compares. */
-	_Atomic(int64_t) retire_ticks_sum, free_ticks_sum;	 /* object x ticks */
+	_Atomic(int64_t) retire_ticks_sum, free_ticks_sum;	     /* object x ticks */
 	_Atomic(int64_t) retire_byte_ticks_sum, free_byte_ticks_sum; /* byte x ticks / 1024 */
 };
 
 struct reclaim_thread {
 	struct reclaim *r;
 	const struct reclaim_ops *ops;
-	uint32_t flags; /* reclaim_flags(); without TRACES where an audit wants to be told of retires */
+	uint32_t
+		flags; /* reclaim_flags(); without TRACES where an audit wants to be told of retires */
 	uint32_t index; /* 0 .. max_threads-1; reused after unregister */
 	enum reclaim_role role;
 	bool is_registered, is_visible; /* reclaim.c's, under the registry lock */
@@ -199,7 +212,7 @@ struct reclaim_thread {
 	const struct clock *clock;
 	uint32_t sample_left; /* retires until the next stamped one */
 	uint64_t stage_begin_ticks;
-	void *state; /* thread_bytes */
+	void *state;			       /* thread_bytes */
 	_Atomic(uint64_t) *registration_epoch; /* the domain's */
 	/* Set by the strategy in thread_register when its poll has nothing to do while this word is 0; NULL: poll is
 	 * always called.  Saves the call, a tenth of a get. */
@@ -236,7 +249,8 @@ void reclaim_unregister(struct reclaim_thread *t);
 unsigned reclaim_n_mutators(const struct reclaim *r); /* registered MUTATOR and READER threads */
 
 /* Visit registered threads (under the registry lock; no registering inside). */
-void reclaim_for_each_thread(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_thread *t), void *ctx);
+void reclaim_for_each_thread(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_thread *t),
+			     void *ctx);
 
 void reclaim_offline(struct reclaim_thread *t);
 void reclaim_online(struct reclaim_thread *t);
@@ -282,11 +296,13 @@ void reclaim_stamp_revived(struct reclaim_thread *t, void *object);
 void reclaim_free(struct reclaim_thread *t, void *object, uint64_t safe_ticks, uint64_t now_ticks);
 /* The bookkeeping part of reclaim_free() without the heap_free(): for collectors that free a span's objects
  * in bulk (heap_span_free_bits()). */
-void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes,
-			  struct heap_stamps *stamps, uint64_t safe_ticks, uint64_t now_ticks);
+void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class class,
+			  size_t bytes, struct heap_stamps *stamps, uint64_t safe_ticks,
+			  uint64_t now_ticks);
 
 /* The same for n objects of a class that carry no stamps (no tracking), `bytes` in all; not for arrays. */
-void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, uint64_t n, uint64_t bytes);
+void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, uint64_t n,
+			       uint64_t bytes);
 
 /* What belongs to a bucket array and dies with it, beside the array: when each old bucket died (was
  * evacuated), which gives the class `evacuated bucket`, and what the map keeps.  The domain owns it from
@@ -294,9 +310,11 @@ void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, u
 struct reclaim_attachment {
 	void *object;
 	uint64_t n_deaths;
-	_Atomic(uint64_t) *death_ticks; /* n_deaths, 0: not dead; malloc'ed, or NULL; bit 0 as in heap_stamps */
-	void *data;			/* malloc'ed, or NULL; freed too */
-	enum obj_class record_as;	/* OBJ_ARRAY, or OBJ_MAP once its map was dropped: the class of its
+	_Atomic(uint64_t) *
+		death_ticks; /* n_deaths, 0: not dead; malloc'ed, or NULL; bit 0 as in heap_stamps */
+	void *data;	     /* malloc'ed, or NULL; freed too */
+	enum obj_class
+		record_as; /* OBJ_ARRAY, or OBJ_MAP once its map was dropped: the class of its
 					   lifetime; counts stay with OBJ_ARRAY */
 	struct reclaim_attachment *next; /* reclaim.c's */
 };
@@ -325,10 +343,12 @@ void reclaim_garbage(struct reclaim_thread *t, size_t bytes);
 void reclaim_root_add(struct reclaim *r, struct reclaim_root *root);
 void reclaim_root_remove(struct reclaim *r, struct reclaim_root *root);
 /* Trace all roots under the roots lock. */
-void reclaim_trace_roots(struct reclaim *r, struct reclaim_thread *t, reclaim_trace_fn *visit, void *ctx);
+void reclaim_trace_roots(struct reclaim *r, struct reclaim_thread *t, reclaim_trace_fn *visit,
+			 void *ctx);
 
 /* Visit the roots themselves, under the roots lock. */
-void reclaim_for_each_root(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_root *root), void *ctx);
+void reclaim_for_each_root(struct reclaim *r, void (*fn)(void *ctx, struct reclaim_root *root),
+			   void *ctx);
 
 /* BACKGROUND threads and library callbacks do their freeing between these two, so that a snapshot at a
  * stage's end can hold them still.  Not nested; short; may block while a snapshot is taken. */
@@ -341,7 +361,8 @@ void reclaim_quiet_end(struct reclaim *r);
 /* Sum of all threads' counters, past threads included.  Exact while quiet. */
 struct reclaim_totals {
 	uint64_t n_allocated[OBJ_N_CLASSES], n_retired[OBJ_N_CLASSES], n_freed[OBJ_N_CLASSES];
-	uint64_t allocated_bytes[OBJ_N_CLASSES], retired_bytes[OBJ_N_CLASSES], freed_bytes[OBJ_N_CLASSES];
+	uint64_t allocated_bytes[OBJ_N_CLASSES], retired_bytes[OBJ_N_CLASSES],
+		freed_bytes[OBJ_N_CLASSES];
 	uint64_t n_stamped_retired[OBJ_N_CLASSES], n_stamped_freed[OBJ_N_CLASSES];
 	uint64_t stamped_retired_bytes[OBJ_N_CLASSES], stamped_freed_bytes[OBJ_N_CLASSES];
 	int64_t retire_ticks_sum[OBJ_N_CLASSES], free_ticks_sum[OBJ_N_CLASSES];

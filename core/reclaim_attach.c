@@ -77,12 +77,13 @@ void reclaim_detach(struct reclaim_thread *t, void *object, const struct heap_st
 	if (stamps && stamps->retired_ticks && a->death_ticks)
 		for (uint64_t i = 0; i < a->n_deaths; i++) {
 			/* Relaxed: the array is unreachable, what made it so has ordered the writes. */
-			const struct heap_stamps s = {.dead_ticks = load_relaxed(&a->death_ticks[i]),
+			const struct heap_stamps s = {.dead_ticks =
+							      load_relaxed(&a->death_ticks[i]),
 						      .retired_ticks = stamps->retired_ticks};
 
 			if (s.dead_ticks)
-				life_record_free(&t->life, OBJ_EVACUATED_BUCKET, 144, &s, safe_ticks,
-						 now_ticks);
+				life_record_free(&t->life, OBJ_EVACUATED_BUCKET, 144, &s,
+						 safe_ticks, now_ticks);
 		}
 	reclaim_attachment_free(a);
 }
@@ -103,8 +104,8 @@ void reclaim_attachment_survivors(struct reclaim *r, uint64_t now_ticks, struct 
 					.retired_ticks = array ? array->retired_ticks : 0};
 
 				if (s.dead_ticks)
-					life_record_survivor(out, OBJ_EVACUATED_BUCKET, 144, &s, safe,
-							     now_ticks);
+					life_record_survivor(out, OBJ_EVACUATED_BUCKET, 144, &s,
+							     safe, now_ticks);
 			}
 		}
 	pthread_mutex_unlock(&r->attachments_lock);

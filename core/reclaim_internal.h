@@ -15,14 +15,14 @@ struct reclaim {
 	struct reclaim_config config;
 	const struct reclaim_ops *ops;
 	const struct reclaim_ops *thread_ops; /* what threads call: ops, or the audit's copy */
-	uint32_t flags; /* ops->flags, as the options leave them */
+	uint32_t flags;			      /* ops->flags, as the options leave them */
 	const struct clock *clock;
 	struct heap *heap;
-	void *state; /* the strategy's */
+	void *state;	     /* the strategy's */
 	struct audit *audit; /* NULL unless config.audit */
 	struct reclaim_ops audited_ops;
 
-	pthread_mutex_t registry_lock;	 /* records, n_records, n_users, is_registered, is_visible */
+	pthread_mutex_t registry_lock; /* records, n_records, n_users, is_registered, is_visible */
 	struct reclaim_thread **records; /* [max_threads]; NULL until first used */
 	unsigned n_records;
 	unsigned n_users; /* registered mutators and readers */
@@ -48,8 +48,8 @@ static inline size_t reclaim_padded(size_t bytes)
 void reclaim_release(struct reclaim *r);
 
 /* reclaim_options.c: set the defaults, then what `text` says ("gogc=50,batch=64" or NULL). */
-int reclaim_options_parse(const struct reclaim_ops *ops, const char *text, void *state, char *message,
-			  size_t message_size);
+int reclaim_options_parse(const struct reclaim_ops *ops, const char *text, void *state,
+			  char *message, size_t message_size);
 
 /* reclaim_attach.c: an array is freed: its attachment's deaths become lifetimes of evacuated buckets. */
 void reclaim_detach(struct reclaim_thread *t, void *object, const struct heap_stamps *stamps,

@@ -10,9 +10,10 @@ struct suffix {
 	const char *text;
 	double factor;
 };
-static const struct suffix count_suffixes[] = {{"", 1},	     {"k", 1e3},    {"M", 1e6},	   {"G", 1e9},
-					       {"Ki", 1024}, {"Mi", 0x1p20}, {"Gi", 0x1p30}, {NULL, 0}};
-static const struct suffix time_suffixes[] = {{"ns", 1},  {"us", 1e3},	  {"ms", 1e6}, {"s", 1e9},
+static const struct suffix count_suffixes[] = {{"", 1},	       {"k", 1e3},   {"M", 1e6},
+					       {"G", 1e9},     {"Ki", 1024}, {"Mi", 0x1p20},
+					       {"Gi", 0x1p30}, {NULL, 0}};
+static const struct suffix time_suffixes[] = {{"ns", 1},   {"us", 1e3},	  {"ms", 1e6}, {"s", 1e9},
 					      {"m", 60e9}, {"h", 3600e9}, {NULL, 0}};
 static const struct suffix fraction_suffixes[] = {{"", 1}, {"%", 0.01}, {NULL, 0}};
 
@@ -67,8 +68,8 @@ static int option_choice(const char *choices, const char *text)
 	return -1;
 }
 
-static int option_set(const struct reclaim_ops *ops, const struct reclaim_option *o, const char *text,
-		      void *state, char *message, size_t message_size)
+static int option_set(const struct reclaim_ops *ops, const struct reclaim_option *o,
+		      const char *text, void *state, char *message, size_t message_size)
 {
 	void *where = (char *)state + o->offset;
 	const char *choices = o->type == OPT_BOOL ? "off|on" : o->choices;
@@ -78,8 +79,8 @@ static int option_set(const struct reclaim_ops *ops, const struct reclaim_option
 		const int choice = option_choice(choices, text);
 
 		if (choice < 0) {
-			snprintf(message, message_size, "%s:%s=%s: choose one of %s", ops->name, o->name,
-				 text, choices);
+			snprintf(message, message_size, "%s:%s=%s: choose one of %s", ops->name,
+				 o->name, text, choices);
 			return -EINVAL;
 		}
 		*(unsigned *)where = (unsigned)choice;
@@ -90,13 +91,15 @@ static int option_set(const struct reclaim_ops *ops, const struct reclaim_option
 		return 0;
 	}
 	if (!option_number(o, text, &number)) {
-		snprintf(message, message_size, "%s:%s=%s: not a number with a known unit (%s%s)", ops->name,
-			 o->name, text, o->unit, o->type == OPT_TIME_NS ? "; ns, us, ms, s, m or h" : "");
+		snprintf(message, message_size, "%s:%s=%s: not a number with a known unit (%s%s)",
+			 ops->name, o->name, text, o->unit,
+			 o->type == OPT_TIME_NS ? "; ns, us, ms, s, m or h" : "");
 		return -EINVAL;
 	}
 	if (!(number >= o->min && number <= o->max)) {
-		snprintf(message, message_size, "%s:%s=%s: out of range, %g to %g %s is possible", ops->name,
-			 o->name, text, o->min, o->max, o->type == OPT_TIME_NS ? "ns" : o->unit);
+		snprintf(message, message_size, "%s:%s=%s: out of range, %g to %g %s is possible",
+			 ops->name, o->name, text, o->min, o->max,
+			 o->type == OPT_TIME_NS ? "ns" : o->unit);
 		return -ERANGE;
 	}
 	if (o->type == OPT_FRACTION)
@@ -114,9 +117,11 @@ static const struct reclaim_option *option_find(const struct reclaim_ops *ops, c
 	return NULL;
 }
 
-static int option_unknown(const struct reclaim_ops *ops, const char *name, char *message, size_t size)
+static int option_unknown(const struct reclaim_ops *ops, const char *name, char *message,
+			  size_t size)
 {
-	size_t used = (size_t)snprintf(message, size, "%s has no option \"%s\"; it has", ops->name, name);
+	size_t used =
+		(size_t)snprintf(message, size, "%s has no option \"%s\"; it has", ops->name, name);
 
 	if (!ops->n_options)
 		snprintf(message, size, "%s has no option \"%s\"; it has none", ops->name, name);
@@ -126,14 +131,15 @@ static int option_unknown(const struct reclaim_ops *ops, const char *name, char 
 	return -EINVAL;
 }
 
-int reclaim_options_parse(const struct reclaim_ops *ops, const char *text, void *state, char *message,
-			  size_t message_size)
+int reclaim_options_parse(const struct reclaim_ops *ops, const char *text, void *state,
+			  char *message, size_t message_size)
 {
 	char *copy, *rest, *item;
 	int err = 0;
 
 	for (size_t i = 0; i < ops->n_options; i++) {
-		err = option_set(ops, &ops->options[i], ops->options[i].deflt, state, message, message_size);
+		err = option_set(ops, &ops->options[i], ops->options[i].deflt, state, message,
+				 message_size);
 		if (err)
 			return err;
 	}
@@ -148,7 +154,8 @@ int reclaim_options_parse(const struct reclaim_ops *ops, const char *text, void 
 		const struct reclaim_option *o;
 
 		if (!equals) {
-			snprintf(message, message_size, "%s:%s: write it as option=value", ops->name, item);
+			snprintf(message, message_size, "%s:%s: write it as option=value",
+				 ops->name, item);
 			err = -EINVAL;
 			break;
 		}

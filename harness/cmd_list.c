@@ -16,7 +16,8 @@ static const struct cli_option list_options[] = {
 const struct cli_command cmd_list = {
 	.name = "list",
 	.operands = "[STRATEGY...]",
-	.summary = "list the strategies, what they promise, and their options with units and defaults",
+	.summary =
+		"list the strategies, what they promise, and their options with units and defaults",
 	.examples = "reclaimbench list\nreclaimbench list --short\nreclaimbench list sweepgen mark",
 	.options = list_options,
 	.main = list_main,
@@ -42,8 +43,12 @@ static void list_option(const struct reclaim_option *o)
 {
 	char value[64];
 
-	snprintf(value, sizeof(value), "%s=%s", o->name, o->type == OPT_BOOL ? "off|on" : o->choices ? o->choices : "N");
-	printf("    %-26s %s%s%s (default %s)\n", value, o->help, *o->unit ? "; " : "", o->unit, o->deflt);
+	snprintf(value, sizeof(value), "%s=%s", o->name,
+		 o->type == OPT_BOOL ? "off|on"
+		 : o->choices	     ? o->choices
+				     : "N");
+	printf("    %-26s %s%s%s (default %s)\n", value, o->help, *o->unit ? "; " : "", o->unit,
+	       o->deflt);
 }
 
 static void list_strategy(const struct reclaim_ops *ops, bool is_short)
@@ -72,7 +77,8 @@ static int list_named(const struct cli_args *args, bool is_short)
 		const struct reclaim_ops *ops = reclaim_strategy_find(args->operands[i]);
 
 		if (!ops) {
-			cli_error("no strategy \"%s\"; `reclaimbench list --short` shows all", args->operands[i]);
+			cli_error("no strategy \"%s\"; `reclaimbench list --short` shows all",
+				  args->operands[i]);
 			return EXIT_USAGE;
 		}
 		list_strategy(ops, is_short);
@@ -85,8 +91,8 @@ static void list_all(bool is_short)
 	for (size_t i = 0; reclaim_strategies[i]; i++)
 		list_strategy(reclaim_strategies[i], is_short);
 	for (size_t i = 0; reclaim_strategies_absent[i].name; i++)
-		printf("%-10s not in this build: %s was absent\n", reclaim_strategies_absent[i].name,
-		       reclaim_strategies_absent[i].package);
+		printf("%-10s not in this build: %s was absent\n",
+		       reclaim_strategies_absent[i].name, reclaim_strategies_absent[i].package);
 	if (!is_short)
 		printf("Set options as --strategy=NAME:option=value,option=value\n");
 }

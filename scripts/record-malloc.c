@@ -36,9 +36,9 @@
 #include <unistd.h>
 
 #define RECORD_WINDOW_BYTES (UINT64_C(1) << 20) /* 25,000 rows per mapping */
-#define RECORD_BOOT_BYTES   65536		/* what dlsym() allocates: below 1 KiB in glibc */
-#define RECORD_ROW_BYTES    64			/* I + 16 hex + two numbers of 20 digits */
-#define RECORD_MIN_SLOTS    65536
+#define RECORD_BOOT_BYTES 65536			/* what dlsym() allocates: below 1 KiB in glibc */
+#define RECORD_ROW_BYTES 64			/* I + 16 hex + two numbers of 20 digits */
+#define RECORD_MIN_SLOTS 65536
 
 enum record_state { RECORD_UNSET, RECORD_ON, RECORD_OFF };
 

@@ -24,7 +24,7 @@
 #include "field/records.h"
 
 #define DEBRA_QUIESCENT UINT64_C(1)
-#define DEBRA_BAGS	3
+#define DEBRA_BAGS 3
 
 struct debra {
 	struct records records;
@@ -102,9 +102,7 @@ static void debra_check_all(struct debra *debra)
 	/* acquire: pairs with the release of the thread that advanced the epoch */
 	const uint64_t epoch = load_acquire(&debra->epoch);
 
-	records_for_each(rec, &debra->records)
-		if (!debra_is_past(rec, epoch))
-			return;
+	records_for_each(rec, &debra->records) if (!debra_is_past(rec, epoch)) return;
 	debra_advance(debra, epoch);
 }
 
@@ -250,7 +248,8 @@ static const struct reclaim_option debra_options[] = {
 	{"check_ops", OPT_COUNT, "operations", "1", NULL, 1, 1e6, offsetof(struct debra, check_ops),
 	 "sections a thread begins before it looks at one more thread"},
 	LIMBO_OPTION_FREE(DEBRA_LIMBO, "amortized"),
-	LIMBO_OPTION_BATCH(DEBRA_LIMBO, "64", "objects retired before they are filed under an epoch"),
+	LIMBO_OPTION_BATCH(DEBRA_LIMBO, "64",
+			   "objects retired before they are filed under an epoch"),
 	LIMBO_OPTION_WHERE(DEBRA_LIMBO),
 };
 

@@ -77,7 +77,8 @@ static void ebr_process(struct record *rec, struct reclaim_thread *t, bool is_fo
 		ck_epoch_call(ck, &((struct ebr_node *)node)->entry, ebr_dispatched);
 	rec->fresh = (struct limbo){0};
 	if (CONTROL(epoch_early))
-		ck_pr_inc_uint(&ebr->epoch.epoch); /* without a look at who is in the epoch before */
+		ck_pr_inc_uint(
+			&ebr->epoch.epoch); /* without a look at who is in the epoch before */
 	ck_epoch_poll_deferred(ck, &deferred);
 	/* Pairs with ebr_exit(): the library has seen the sections end. */
 	order_acquired(&ebr->epoch);
@@ -85,7 +86,8 @@ static void ebr_process(struct record *rec, struct reclaim_thread *t, bool is_fo
 	{
 		char *entry = (char *)cursor - offsetof(ck_epoch_entry_t, stack_entry);
 
-		limbo_push_safe(&rec->safe, (void *)(entry - offsetof(struct ebr_node, entry)), now);
+		limbo_push_safe(&rec->safe, (void *)(entry - offsetof(struct ebr_node, entry)),
+				now);
 		rec->n_limbo--;
 	}
 }
@@ -125,7 +127,8 @@ static int ebr_thread_register(struct reclaim_thread *t)
 	struct ebr_thread *mine = reclaim_thread_state(t);
 	int err = 0;
 
-	mine->record = (struct ebr_record *)records_join(&((struct ebr *)reclaim_state(t->r))->records, &err);
+	mine->record = (struct ebr_record *)records_join(
+		&((struct ebr *)reclaim_state(t->r))->records, &err);
 	return err;
 }
 

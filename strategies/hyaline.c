@@ -71,7 +71,8 @@ static int hyaline_setup(struct records *rs, struct record *rec)
 /* ---------------------------------------------------------------- batches */
 
 /* Nobody holds anything of this batch any more; `rec` is the caller's. */
-static void hyaline_batch_is_safe(struct record *rec, struct hyaline_node *counting, uint64_t now_ticks)
+static void hyaline_batch_is_safe(struct record *rec, struct hyaline_node *counting,
+				  uint64_t now_ticks)
 {
 	struct hyaline_node *next;
 
@@ -106,7 +107,8 @@ static struct hyaline_node *hyaline_batch(struct record *rec, uint64_t *oldest)
 	return counting;
 }
 
-static bool hyaline_is_held_by_address(struct era_slots *s, const struct heap *h, struct hyaline_node *counting)
+static bool hyaline_is_held_by_address(struct era_slots *s, const struct heap *h,
+				       struct hyaline_node *counting)
 {
 	/* acquire: pairs with the release of whoever took a slot */
 	if (likely(!load_acquire(&s->n_used)))
@@ -118,8 +120,8 @@ static bool hyaline_is_held_by_address(struct era_slots *s, const struct heap *h
 }
 
 /* Whether the thread of this slot, which is in a section, may hold something of the batch. */
-static bool hyaline_may_hold(struct hyaline *hyaline, struct hyaline_record *rec, struct hyaline_node *counting,
-			     uint64_t oldest)
+static bool hyaline_may_hold(struct hyaline *hyaline, struct hyaline_record *rec,
+			     struct hyaline_node *counting, uint64_t oldest)
 {
 	if (!hyaline->is_robust)
 		return true;
@@ -219,7 +221,8 @@ static int hyaline_init(struct reclaim *r)
 	struct hyaline *hyaline = reclaim_state(r);
 
 	store_relaxed(&hyaline->era, 1);
-	return records_init(&hyaline->records, r, &hyaline_record_ops, sizeof(struct hyaline_record));
+	return records_init(&hyaline->records, r, &hyaline_record_ops,
+			    sizeof(struct hyaline_record));
 }
 
 static void hyaline_fini(struct reclaim *r)
@@ -286,7 +289,8 @@ static void hyaline_exit(struct reclaim_thread *t)
 	for (; node; node = next) {
 		struct hyaline_node *counting = (struct hyaline_node *)(uintptr_t)node->link.word;
 
-		next = (struct hyaline_node *)node->link.next; /* the node may be freed once counted */
+		next = (struct hyaline_node *)
+			       node->link.next; /* the node may be freed once counted */
 		/* acq_rel: pairs with all others that count this batch. */
 		if (sub_acq_rel(&counting->birth, 1) == 1) {
 			if (!now_ticks)
@@ -303,7 +307,8 @@ static void hyaline_protect(struct reclaim_thread *t, unsigned slot, void *objec
 	era_protect(&rec->births, &((struct hyaline *)rec->base.records)->era, slot, object);
 }
 
-static void hyaline_allocated(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes)
+static void hyaline_allocated(struct reclaim_thread *t, void *object, enum obj_class class,
+			      size_t bytes)
 {
 	struct hyaline *hyaline = reclaim_state(t->r);
 	struct hyaline_record *rec = hyaline_record(t);
@@ -355,10 +360,12 @@ static void hyaline_stats(struct reclaim *r, struct reclaim_stats *out)
 static const struct reclaim_option hyaline_options[] = {
 	{"robust", OPT_BOOL, "", "off", NULL, 0, 0, offsetof(struct hyaline, is_robust),
 	 "birth eras: a stalled thread holds back only what was born before it stalled"},
-	{"era_allocs", OPT_COUNT, "objects", "150", NULL, 1, 1e9, offsetof(struct hyaline, era_allocs),
+	{"era_allocs", OPT_COUNT, "objects", "150", NULL, 1, 1e9,
+	 offsetof(struct hyaline, era_allocs),
 	 "robust=on: objects a thread allocates before it advances the era"},
 	LIMBO_OPTION_FREE(HYALINE_LIMBO, "burst"),
-	LIMBO_OPTION_BATCH(HYALINE_LIMBO, "64", "objects in a batch; at least one more than threads"),
+	LIMBO_OPTION_BATCH(HYALINE_LIMBO, "64",
+			   "objects in a batch; at least one more than threads"),
 };
 
 const struct reclaim_ops hyaline_ops = {

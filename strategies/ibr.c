@@ -35,8 +35,8 @@ struct ibr {
 
 struct ibr_record {
 	struct record base;
-	struct limbo retired;	/* holder's: has its epoch of retirement */
-	uint64_t n_allocated;	/* owner's: since it last advanced the epoch */
+	struct limbo retired; /* holder's: has its epoch of retirement */
+	uint64_t n_allocated; /* owner's: since it last advanced the epoch */
 	/* The reservation: written by the thread the record belongs to, read by all that scan. */
 	_Atomic(uint64_t) lower __attribute__((aligned(PADDING_BYTES)));
 	struct era_slots upper;
@@ -122,8 +122,9 @@ static void ibr_scan(struct ibr_record *rec, struct reclaim_thread *t)
 		struct limbo_node *next;
 
 		for (struct limbo_node *node = left.head; node && n; node = next) {
-			const bool is_reserved = ibr_is_reserved((struct ibr_node *)node,
-								 heap_node_object(h, node), reservations, n);
+			const bool is_reserved =
+				ibr_is_reserved((struct ibr_node *)node, heap_node_object(h, node),
+						reservations, n);
 
 			next = node->next;
 			limbo_push(is_reserved ? &rec->retired : &passed, node);
@@ -180,7 +181,8 @@ static int ibr_thread_register(struct reclaim_thread *t)
 	struct ibr_thread *mine = reclaim_thread_state(t);
 	int err = 0;
 
-	mine->record = (struct ibr_record *)records_join(&((struct ibr *)reclaim_state(t->r))->records, &err);
+	mine->record = (struct ibr_record *)records_join(
+		&((struct ibr *)reclaim_state(t->r))->records, &err);
 	return err;
 }
 
@@ -228,7 +230,8 @@ static void ibr_protect(struct reclaim_thread *t, unsigned slot, void *object)
 	era_protect(&rec->upper, &((struct ibr *)rec->base.records)->epoch, slot, object);
 }
 
-static void ibr_allocated(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes)
+static void ibr_allocated(struct reclaim_thread *t, void *object, enum obj_class class,
+			  size_t bytes)
 {
 	struct ibr *ibr = reclaim_state(t->r);
 	struct ibr_record *rec = ibr_record(t);
@@ -274,10 +277,12 @@ static void ibr_stats(struct reclaim *r, struct reclaim_stats *out)
 
 #define IBR_LIMBO offsetof(struct ibr, records.options)
 static const struct reclaim_option ibr_options[] = {
-	{"epoch_allocs", OPT_COUNT, "objects", "150", NULL, 1, 1e9, offsetof(struct ibr, epoch_allocs),
+	{"epoch_allocs", OPT_COUNT, "objects", "150", NULL, 1, 1e9,
+	 offsetof(struct ibr, epoch_allocs),
 	 "objects a thread allocates before it advances the epoch"},
 	LIMBO_OPTION_FREE(IBR_LIMBO, "burst"),
-	LIMBO_OPTION_BATCH(IBR_LIMBO, "64", "objects retired between two scans of all reservations"),
+	LIMBO_OPTION_BATCH(IBR_LIMBO, "64",
+			   "objects retired between two scans of all reservations"),
 	LIMBO_OPTION_WHERE(IBR_LIMBO),
 };
 

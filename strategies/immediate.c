@@ -36,7 +36,8 @@ static void immediate_retire(struct reclaim_thread *t, void *object)
 {
 	/* Safe the moment it is retired.  The clock costs more than the free: only a stamped object (the
 	 * sample) has it read. */
-	const struct heap_stamps *stamps = t->tracking ? heap_stamps(reclaim_heap(t->r), object) : NULL;
+	const struct heap_stamps *stamps =
+		t->tracking ? heap_stamps(reclaim_heap(t->r), object) : NULL;
 	const uint64_t now = stamps && stamps->retired_ticks ? clock_ticks(t->clock) : 0;
 
 	reclaim_free(t, object, stamps ? stamps->retired_ticks : 0, now);

@@ -110,7 +110,8 @@ static void *make(struct bench *b)
 static void expect(struct bench *b, enum audit_fault fault)
 {
 	assert_int_equal(b->last, fault);
-	assert_int_equal(strncmp(b->text, audit_fault_names[fault], strlen(audit_fault_names[fault])), 0);
+	assert_int_equal(
+		strncmp(b->text, audit_fault_names[fault], strlen(audit_fault_names[fault])), 0);
 	assert_int_equal(audit_n_faults(b->r, fault), 1);
 	assert_int_equal(audit_n_faults(b->r, AUDIT_N_FAULTS), 1);
 }
@@ -254,7 +255,8 @@ struct one {
 	void *object;
 	int n_times;
 };
-static void one_trace(struct reclaim_root *root, struct reclaim_thread *t, reclaim_trace_fn *visit, void *ctx)
+static void one_trace(struct reclaim_root *root, struct reclaim_thread *t, reclaim_trace_fn *visit,
+		      void *ctx)
 {
 	struct one *one = (struct one *)root;
 
@@ -344,7 +346,8 @@ static void test_map(void **state)
 	(void)state;
 	for (int mode = 0; mode < 4; mode++) {
 		const struct hmap_config config = {.mode = mode & 1 ? HMAP_PAYLOAD : HMAP_PLAIN,
-						   .unlink = mode & 2 ? HMAP_UNLINK_EMPTY : HMAP_UNLINK_GO,
+						   .unlink = mode & 2 ? HMAP_UNLINK_EMPTY
+								      : HMAP_UNLINK_GO,
 						   .value_bytes = 32,
 						   .seed = 5};
 		struct bench b;
@@ -368,10 +371,10 @@ static void test_map(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	    cmocka_unit_test(test_sound_life),
-		cmocka_unit_test(test_retires),	    cmocka_unit_test(test_frees),
-		cmocka_unit_test(test_readers),	    cmocka_unit_test(test_checkpoints),
-		cmocka_unit_test(test_traced),	    cmocka_unit_test(test_map),
+		cmocka_unit_test(test_names),	cmocka_unit_test(test_sound_life),
+		cmocka_unit_test(test_retires), cmocka_unit_test(test_frees),
+		cmocka_unit_test(test_readers), cmocka_unit_test(test_checkpoints),
+		cmocka_unit_test(test_traced),	cmocka_unit_test(test_map),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,8 +201,8 @@ static void test_model_span(void **state)
 	config.poison = true;
 	config.arena_bytes = 1 << 30;
 	run_model(&config);
-	config = (struct heap_config){.node_bytes = 48, .stamps = true, .huge_pages = true,
-				      .arena_bytes = 1 << 30};
+	config = (struct heap_config){
+		.node_bytes = 48, .stamps = true, .huge_pages = true, .arena_bytes = 1 << 30};
 	run_model(&config);
 }
 

@@ -36,8 +36,8 @@ static void test_round_up(void **state)
 {
 	/* runtime/sizeclasses.go */
 	static const size_t pairs[][2] = {
-		{1, 8},		{8, 8},		{17, 24},	{25, 32},	{144, 144},
-		{145, 160},	{1000, 1024},	{1025, 1152},	{2305, 2688},	{9000, 9472},
+		{1, 8},		{8, 8},		{17, 24},	{25, 32},	  {144, 144},
+		{145, 160},	{1000, 1024},	{1025, 1152},	{2305, 2688},	  {9000, 9472},
 		{32768, 32768}, {32769, 40960}, {40960, 40960}, {100000, 106496},
 	};
 	size_t i;
@@ -409,8 +409,8 @@ static void count_visit(void *ctx, void *obj, enum obj_class class, size_t bytes
 /* Whichever allocation fails: it is reported once, nothing is lost, and all else goes on. */
 static bool run_fail_at(enum heap_kind kind, uint64_t k)
 {
-	struct heap_config config = {.kind = kind, .fail_at = k, .arena_bytes = 64 << 20,
-				     .node_bytes = 16};
+	struct heap_config config = {
+		.kind = kind, .fail_at = k, .arena_bytes = 64 << 20, .node_bytes = 16};
 	unsigned n_failed = 0, n_visited = 0, i;
 	struct heap_cache *c = NULL;
 	void *objs[180];

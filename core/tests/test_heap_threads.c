@@ -127,8 +127,8 @@ static void run_exchange(const struct heap_config *config)
 	assert_int_equal(heap_create(&x.h, config), 0);
 	for (i = 0; i < N_THREADS; i++) {
 		workers[i] = (struct worker){.x = &x, .random = i + 1};
-		assert_int_equal(pthread_create(&workers[i].thread, NULL, exchange_run, &workers[i]),
-				 0);
+		assert_int_equal(
+			pthread_create(&workers[i].thread, NULL, exchange_run, &workers[i]), 0);
 	}
 	for (i = 0; i < N_THREADS; i++)
 		pthread_join(workers[i].thread, NULL);
@@ -168,7 +168,8 @@ static void *squeeze_run(void *arg)
 
 static void test_scavenge_beside_alloc(void **state)
 {
-	struct heap_config config = {.kind = HEAP_SPAN, .arena_bytes = 33 * HEAP_PAGE_BYTES,
+	struct heap_config config = {.kind = HEAP_SPAN,
+				     .arena_bytes = 33 * HEAP_PAGE_BYTES,
 				     .limit_bytes = 32 * HEAP_PAGE_BYTES};
 	struct squeeze q = {0};
 	struct heap_cache *c;
@@ -225,7 +226,7 @@ static void hook_created(void *ctx, struct heap_span *s)
 {
 	struct sweep *w = ctx;
 
-	add_relaxed(&w->n_created, 1);		   /* read after joins */
+	add_relaxed(&w->n_created, 1);		    /* read after joins */
 	store_release(&s->sweepgen, FREE_TO_SWEEP); /* pairs with span_try_hold() */
 }
 
@@ -357,9 +358,12 @@ static void test_sweeper(void **state)
 {
 	struct heap_config config = {.kind = HEAP_SPAN, .stamps = true};
 	static struct sweep w;
-	struct heap_hooks hooks = {.want_span = hook_want,	   .span_cached = hook_cached,
-				   .span_uncached = hook_uncached, .span_created = hook_created,
-				   .span_released = hook_released, .ctx = &w};
+	struct heap_hooks hooks = {.want_span = hook_want,
+				   .span_cached = hook_cached,
+				   .span_uncached = hook_uncached,
+				   .span_created = hook_created,
+				   .span_released = hook_released,
+				   .ctx = &w};
 	struct mutator mutators[2] = {{.w = &w, .random = 1}, {.w = &w, .random = 2}};
 	struct heap_stats stats;
 	unsigned i, n_visited = 0;
@@ -371,8 +375,8 @@ static void test_sweeper(void **state)
 	store_relaxed(&w.n_running, 2); /* no thread yet */
 	assert_int_equal(pthread_create(&sweeper, NULL, sweep_run, &w), 0);
 	for (i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&mutators[i].thread, NULL, mutate_run, &mutators[i]),
-				 0);
+		assert_int_equal(
+			pthread_create(&mutators[i].thread, NULL, mutate_run, &mutators[i]), 0);
 	for (i = 0; i < 2; i++)
 		pthread_join(mutators[i].thread, NULL);
 	pthread_join(sweeper, NULL);

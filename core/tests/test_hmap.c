@@ -14,10 +14,10 @@
 #include "run/verify_go.h"
 
 #ifdef RECLAIMBENCH_SANITIZED
-#define N_MODEL_OPS  12000u
+#define N_MODEL_OPS 12000u
 #define N_THREAD_OPS 8000u
 #else
-#define N_MODEL_OPS  60000u
+#define N_MODEL_OPS 60000u
 #define N_THREAD_OPS 60000u
 #endif
 #define N_KEYS 3000u
@@ -66,8 +66,8 @@ static struct hmap *make_map(struct reclaim *r, struct reclaim_thread *t, const 
 }
 
 /* Get, in a section of its own, with the payload followed. */
-static bool get_value(struct hmap *m, struct reclaim_thread *t, const struct variant *v, uint64_t key,
-		      uint64_t *value)
+static bool get_value(struct hmap *m, struct reclaim_thread *t, const struct variant *v,
+		      uint64_t key, uint64_t *value)
 {
 	bool found;
 
@@ -122,9 +122,9 @@ static void check_against_model(struct hmap *m, struct reclaim_thread *t, const 
 	char message[256];
 
 	if (hmap_validate(m, message, sizeof(message)) || hmap_count(m) != n_live)
-		fail_msg("%s, mode %d, unlink %d, heap %d: %llu entries, %llu expected; %s", v->ops->name, v->mode,
-			 v->unlink, v->heap, (unsigned long long)hmap_count(m), (unsigned long long)n_live,
-			 message);
+		fail_msg("%s, mode %d, unlink %d, heap %d: %llu entries, %llu expected; %s",
+			 v->ops->name, v->mode, v->unlink, v->heap,
+			 (unsigned long long)hmap_count(m), (unsigned long long)n_live, message);
 	for (uint64_t k = 0; k < N_KEYS; k++) {
 		uint64_t value = 0;
 		const bool found = get_value(m, t, v, k, &value);
@@ -192,7 +192,7 @@ static void run_model(const struct variant *v, uint64_t seed)
 	}
 	check_against_model(m, t, v, model, n_live);
 	if (v->mode == HMAP_PLAIN)
-		hmap_clear(m, t);
+		assert_true(hmap_clear(m, t));
 	for (uint64_t k = 0; k < N_KEYS; k++)
 		if (v->mode == HMAP_PAYLOAD)
 			del(m, t, k);
@@ -243,7 +243,8 @@ static void *worker_main(void *arg)
 
 		switch (next_random(&seed) % 4) {
 		case 0:
-			if (put(w->s->m, t, own, value) != (w->model[own] ? HMAP_REPLACED : HMAP_INSERTED))
+			if (put(w->s->m, t, own, value) !=
+			    (w->model[own] ? HMAP_REPLACED : HMAP_INSERTED))
 				add_relaxed(&w->s->n_wrong, 1);
 			w->model[own] = value;
 			break;
@@ -312,7 +313,8 @@ static void for_each_variant(void (*fn)(const struct variant *v, uint64_t arg), 
 {
 	for (size_t i = 0; reclaim_strategies[i]; i++)
 		for (int k = 0; k < 8; k++) {
-			const struct variant v = {reclaim_strategies[i], k & 1 ? HMAP_PAYLOAD : HMAP_PLAIN,
+			const struct variant v = {reclaim_strategies[i],
+						  k & 1 ? HMAP_PAYLOAD : HMAP_PLAIN,
 						  k & 2 ? HMAP_UNLINK_EMPTY : HMAP_UNLINK_GO,
 						  k & 4 ? HEAP_MALLOC : HEAP_SPAN};
 
@@ -386,8 +388,8 @@ static void test_no_memory(void **state)
 	for (uint64_t k = 1; k < 200; k++)
 		for (int payload = 0; payload < 2; payload++) {
 			const struct variant v = {reclaim_strategy_find("immediate"),
-						  payload ? HMAP_PAYLOAD : HMAP_PLAIN, HMAP_UNLINK_EMPTY,
-						  HEAP_SPAN};
+						  payload ? HMAP_PAYLOAD : HMAP_PLAIN,
+						  HMAP_UNLINK_EMPTY, HEAP_SPAN};
 
 			run_no_memory(&v, k);
 		}
@@ -395,7 +397,8 @@ static void test_no_memory(void **state)
 
 static void test_get_batch(void **state)
 {
-	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_GO, HEAP_SPAN};
+	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_GO,
+				  HEAP_SPAN};
 	struct reclaim *r = make_domain(&v, 0);
 	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
 	struct hmap *m = make_map(r, t, &v);
@@ -424,9 +427,11 @@ static void test_get_batch(void **state)
 /* Two threads in turn from an empty map: each sees only its own count, and the table must grow all the same. */
 static void test_lagging_count(void **state)
 {
-	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_GO, HEAP_SPAN};
+	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_GO,
+				  HEAP_SPAN};
 	struct reclaim *r = make_domain(&v, 0);
-	struct reclaim_thread *t[2] = {reclaim_register(r, ROLE_MUTATOR), reclaim_register(r, ROLE_MUTATOR)};
+	struct reclaim_thread *t[2] = {reclaim_register(r, ROLE_MUTATOR),
+				       reclaim_register(r, ROLE_MUTATOR)};
 	struct hmap *m = make_map(r, t[0], &v);
 	struct hmap_state s;
 
@@ -475,7 +480,8 @@ static void visitor_comes_and_goes(void *ctx, void *bucket)
  * and leaves.  What that one left must still be found. */
 static void test_visitor_before_new_seed(void **state)
 {
-	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_EMPTY, HEAP_SPAN};
+	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_EMPTY,
+				  HEAP_SPAN};
 	struct reclaim *r = make_domain(&v, 0);
 	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
 	struct visitor_at_last visitor = {.r = r};
@@ -508,7 +514,7 @@ static void test_visitor_before_new_seed(void **state)
 /* Walks of a map that grows under them: an entry that is there all the time is shown, and nothing is looked at
  * after it was freed (poison, sanitizers). */
 #define N_WALKED 4u
-#define N_WALKS	 20u
+#define N_WALKS 20u
 
 struct walk {
 	struct reclaim *r;
@@ -569,8 +575,8 @@ static void run_walk(const struct variant *v, uint64_t n_walks)
 
 static void test_walk_while_growing(void **state)
 {
-	const struct variant locked = {reclaim_strategy_find("immediate"), HMAP_PLAIN, HMAP_UNLINK_EMPTY,
-				       HEAP_SPAN};
+	const struct variant locked = {reclaim_strategy_find("immediate"), HMAP_PLAIN,
+				       HMAP_UNLINK_EMPTY, HEAP_SPAN};
 
 	(void)state;
 	for_each_variant(run_walk, 1);
@@ -580,7 +586,8 @@ static void test_walk_while_growing(void **state)
 /* Payloads of sizes of their own: every byte of them is there, and counted until it is freed. */
 static void test_sized(void **state)
 {
-	const struct variant v = {reclaim_strategy_find("immediate"), HMAP_PAYLOAD, HMAP_UNLINK_GO, HEAP_SPAN};
+	const struct variant v = {reclaim_strategy_find("immediate"), HMAP_PAYLOAD, HMAP_UNLINK_GO,
+				  HEAP_SPAN};
 	struct reclaim *r = make_domain(&v, 0);
 	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
 	struct hmap *m = make_map(r, t, &v);
@@ -588,7 +595,8 @@ static void test_sized(void **state)
 	uint64_t bytes = 0, live_bytes = 0;
 
 	(void)state;
-	for (uint64_t i = 0; i < 400; i++) { /* the second half overwrites: other sizes than before */
+	for (uint64_t i = 0; i < 400;
+	     i++) { /* the second half overwrites: other sizes than before */
 		const size_t size = 8 + (size_t)(i * 37 % 9001);
 		uint64_t payload;
 
@@ -621,7 +629,8 @@ static void test_golden(void **state)
 	char message[256];
 
 	(void)state;
-	assert_int_equal(verify_go("core/tests/golden.txt.gz", &result, message, sizeof(message)), 0);
+	assert_int_equal(verify_go("core/tests/golden.txt.gz", &result, message, sizeof(message)),
+			 0);
 	assert_string_equal(result.difference, "");
 	assert_int_equal(result.n_agreed, 8000);
 	assert_int_equal(result.n_operations, 8000);
@@ -698,7 +707,7 @@ static void test_roots_chunks_and_clear(void **state)
 	hmap_range(m, t, seen_three, &chunks);
 	reclaim_exit(t);
 	assert_int_equal(chunks.n_visited, 3);
-	hmap_clear(m, t);
+	assert_true(hmap_clear(m, t));
 	assert_int_equal(hmap_count(m), 0);
 	for (uint64_t k = 0; k < n_keys; k++)
 		assert_false(get_value(m, t, &v, k, &value));
@@ -712,12 +721,17 @@ static void test_roots_chunks_and_clear(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),		 cmocka_unit_test(test_model),
-		cmocka_unit_test(test_lagging_count),	 cmocka_unit_test(test_visitor_before_new_seed),
-		cmocka_unit_test(test_walk_while_growing),	 cmocka_unit_test(test_sized),
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_lagging_count),
+		cmocka_unit_test(test_visitor_before_new_seed),
+		cmocka_unit_test(test_walk_while_growing),
+		cmocka_unit_test(test_sized),
 		cmocka_unit_test(test_roots_chunks_and_clear),
-		cmocka_unit_test(test_get_batch),	 cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_threads_few_keys), cmocka_unit_test(test_threads_growing),
+		cmocka_unit_test(test_get_batch),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_threads_few_keys),
+		cmocka_unit_test(test_threads_growing),
 	};
 
 	clock_init(&test_clock, false);

@@ -20,7 +20,8 @@ void go_scenario_print_quantiles(FILE *out, const char *what, uint64_t *ns, size
 {
 	static const double quantiles[] = {0, 0.5, 0.9, 0.99, 1};
 
-	qsort(ns, n, sizeof(*ns), go_scenario_compare);
+	if (n)
+		qsort(ns, n, sizeof(*ns), go_scenario_compare);
 	fprintf(out, "  %-44s", what);
 	for (size_t i = 0; i < 5; i++) {
 		const size_t at = (size_t)(quantiles[i] * (double)n);

@@ -103,6 +103,13 @@ static void model_sum_cycles(struct model_summary *s, const struct model *m)
 	}
 }
 
+/* qsort() does not take NULL, not even for nothing. */
+static void model_sort(void *at, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+	if (n)
+		qsort(at, n, size, compare);
+}
+
 int model_summarise(struct model_summary *s, struct model *m)
 {
 	size_t n = 0;
@@ -123,12 +130,12 @@ int model_summarise(struct model_summary *s, struct model *m)
 			if (m->logs[i].events[k].freed_ticks <= m->end_ticks)
 				model_sum_event(s, m, &m->logs[i].events[k]);
 	model_sum_cycles(s, m);
-	qsort(s->lifetime_ns, s->n, sizeof(*s->lifetime_ns), model_compare_u64);
-	qsort(s->lag_ns, s->n_lags, sizeof(*s->lag_ns), model_compare_u64);
-	qsort(s->interval_ns, s->n_intervals, sizeof(*s->interval_ns), model_compare_u64);
-	qsort(s->u, s->n_u, sizeof(*s->u), model_compare_double);
-	qsort(m->growths.ns, m->growths.n, sizeof(*m->growths.ns), model_compare_u64);
-	qsort(m->growths.writes, m->growths.n, sizeof(*m->growths.writes), model_compare_u64);
+	model_sort(s->lifetime_ns, s->n, sizeof(*s->lifetime_ns), model_compare_u64);
+	model_sort(s->lag_ns, s->n_lags, sizeof(*s->lag_ns), model_compare_u64);
+	model_sort(s->interval_ns, s->n_intervals, sizeof(*s->interval_ns), model_compare_u64);
+	model_sort(s->u, s->n_u, sizeof(*s->u), model_compare_double);
+	model_sort(m->growths.ns, m->growths.n, sizeof(*m->growths.ns), model_compare_u64);
+	model_sort(m->growths.writes, m->growths.n, sizeof(*m->growths.writes), model_compare_u64);
 	s->ks = law_ks(s->u, NULL, s->n_u);
 	return 0;
 }

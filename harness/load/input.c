@@ -10,8 +10,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define INPUT_PEEK_BYTES   65536
-#define INPUT_RAW_BYTES	   65536     /* compressed bytes read at once */
+#define INPUT_PEEK_BYTES 65536
+#define INPUT_RAW_BYTES 65536	     /* compressed bytes read at once */
 #define INPUT_BUFFER_BYTES (1 << 18) /* decompressed; well above the longest line and the peek */
 
 enum input_kind { INPUT_PLAIN, INPUT_GZIP, INPUT_ZSTD };

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #define KEYS_THETA_DEFAULT 0.99
-#define KEYS_THETA_MAX	   8.0 /* one key takes 99.6 % of all draws */
-#define KEYS_WAVE_SHARE	   8
+#define KEYS_THETA_MAX 8.0 /* one key takes 99.6 % of all draws */
+#define KEYS_WAVE_SHARE 8
 
 static int keys_fail(struct load_error *error, const char *text)
 {

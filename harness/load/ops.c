@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define OPS_PURPOSE	0x0b5 /* tells these random numbers from those of the schedule */
+#define OPS_PURPOSE 0x0b5 /* tells these random numbers from those of the schedule */
 #define OPS_STRAY_SHARE 16
 
 void ops_init(struct ops_stream *s, const struct keys *keys, const struct mix *mix, uint64_t seed,

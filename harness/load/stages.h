@@ -20,12 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STAGES_MAX	     64		/* more stages than anybody plots */
-#define STAGES_RATE_MAX	     1000000000 /* operations per second: one a nanosecond */
-#define STAGES_RATE_CLOSED   UINT64_MAX
+#define STAGES_MAX 64		   /* more stages than anybody plots */
+#define STAGES_RATE_MAX 1000000000 /* operations per second: one a nanosecond */
+#define STAGES_RATE_CLOSED UINT64_MAX
 #define STAGES_STALL_FOREVER UINT64_MAX
-#define STAGES_PART_BYTES    32	 /* between two separators; "stall=12345.678ms" has 17 */
-#define STAGES_NAME_BYTES    104 /* a rate, two modifiers with their colons, #64 */
+#define STAGES_PART_BYTES 32  /* between two separators; "stall=12345.678ms" has 17 */
+#define STAGES_NAME_BYTES 104 /* a rate, two modifiers with their colons, #64 */
 
 struct stage {
 	char name[STAGES_NAME_BYTES]; /* "5k", "max", "5k:stall=10ms"; the second of a name: "5k#2"

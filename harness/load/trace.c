@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define TRACE_FIRST_OPS 65536
-#define TRACE_TIDS_MAX	65536 /* trace_op.tid has 16 bits */
+#define TRACE_TIDS_MAX 65536 /* trace_op.tid has 16 bits */
 
 /* A decoding in progress.  `keys` has every key seen; its value is twice the number (from 1) of the
  * operation that made it live last, plus 1 while it is live. */

@@ -72,9 +72,8 @@ static double km_bin_area(uint32_t bin, double before, double after, uint64_t la
 
 void km_estimate(struct km *km, const struct life_hist *h)
 {
-	struct km_walk w = {.at_risk = (double)h->n_from_zero,
-			    .to_enter = h->n_entered,
-			    .survival = 1};
+	struct km_walk w = {
+		.at_risk = (double)h->n_from_zero, .to_enter = h->n_entered, .survival = 1};
 	const uint64_t last_ns =
 		h->max_event_ns > h->max_censored_ns ? h->max_event_ns : h->max_censored_ns;
 
@@ -172,8 +171,8 @@ struct km_value km_quantile(const struct km *km, double q)
 		if (km->survival[bin] > target + 1e-12)
 			continue;
 		return km_judge(km, km_interpolate(km, bin, target),
-				km->survival[bin] * sqrt(km->greenwood[bin]),
-				km_samples_needed(q), bin);
+				km->survival[bin] * sqrt(km->greenwood[bin]), km_samples_needed(q),
+				bin);
 	}
 	return km_bound(km_last_ns(km), "the percentile lies beyond the end of the stage");
 }

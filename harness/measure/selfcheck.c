@@ -30,9 +30,10 @@ void selfcheck_little(struct selfcheck_little *out, const struct reclaim_totals 
 	for (int c = 0; c < OBJ_N_CLASSES; c++) {
 		/* What is in limbo at the end counts as if it had been there all through the stage; take off
 		 * what lies before each retire, put back what lies before each free. */
-		const double n = (double)end->n_stamped_retired[c] - (double)end->n_stamped_freed[c];
-		const double bytes = (double)end->stamped_retired_bytes[c] -
-				     (double)end->stamped_freed_bytes[c];
+		const double n =
+			(double)end->n_stamped_retired[c] - (double)end->n_stamped_freed[c];
+		const double bytes =
+			(double)end->stamped_retired_bytes[c] - (double)end->stamped_freed_bytes[c];
 
 		out->gauge_object_ticks += n * ticks - (double)end->retire_ticks_sum[c] +
 					   (double)end->free_ticks_sum[c];
@@ -125,7 +126,8 @@ static bool reach_array(void *ctx, void *array, uint64_t n_buckets, bool is_old)
 	return true;
 }
 
-static bool reach_bucket(void *ctx, void *bucket, void *array, uint64_t index, bool is_overflow_object)
+static bool reach_bucket(void *ctx, void *bucket, void *array, uint64_t index,
+			 bool is_overflow_object)
 {
 	(void)array;
 	(void)index;
@@ -175,8 +177,8 @@ static void take_counters(struct selfcheck_conservation *out, struct reclaim *r)
 }
 
 /* Note the first difference, and the largest. */
-static void note(struct selfcheck_conservation *out, const char *class, const char *what, uint64_t a,
-		 uint64_t b, uint64_t *largest)
+static void note(struct selfcheck_conservation *out, const char *class, const char *what,
+		 uint64_t a, uint64_t b, uint64_t *largest)
 {
 	/* Signed: a counter that fell below 0 is off by little, not by 2^64. */
 	const int64_t signed_difference = (int64_t)(a - b);
@@ -186,8 +188,8 @@ static void note(struct selfcheck_conservation *out, const char *class, const ch
 	if (difference == 0)
 		return;
 	if (out->text[0] == '\0')
-		snprintf(out->text, sizeof(out->text), "%s: %s: %" PRIu64 " against %" PRIu64, class,
-			 what, a, b);
+		snprintf(out->text, sizeof(out->text), "%s: %s: %" PRIu64 " against %" PRIu64,
+			 class, what, a, b);
 	if (difference > *largest)
 		*largest = difference;
 }
@@ -230,13 +232,13 @@ void selfcheck_compare(struct selfcheck_conservation *out)
 		     s.live_bytes + s.limbo_bytes, s.held_bytes, &out->error_bytes);
 	}
 	if (out->n_pending != UINT64_MAX)
-		note(out, "all", "objects pending in the strategy, retired - freed",
-		     out->n_pending, n_limbo, &out->error_objects);
+		note(out, "all", "objects pending in the strategy, retired - freed", out->n_pending,
+		     n_limbo, &out->error_objects);
 	out->is_good = out->error_objects == 0 && out->error_bytes == 0;
 }
 
-int selfcheck_conservation(struct selfcheck_conservation *out, struct reclaim *r, struct reclaim_thread *t,
-			   struct hmap *const *maps, size_t n_maps)
+int selfcheck_conservation(struct selfcheck_conservation *out, struct reclaim *r,
+			   struct reclaim_thread *t, struct hmap *const *maps, size_t n_maps)
 {
 	struct reach_set set = {.heap = reclaim_heap(r), .out = out};
 	const struct hmap_visitor visitor = {.ctx = &set,

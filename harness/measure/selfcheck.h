@@ -31,15 +31,16 @@ void selfcheck_little(struct selfcheck_little *out, const struct reclaim_totals 
 		      uint64_t stage_ticks, const struct life_recorder *rec);
 
 struct selfcheck_class {
-	uint64_t n_live, live_bytes;	     /* found by walking the maps */
-	uint64_t n_present, present_bytes;   /* found by walking the heap */
-	uint64_t n_limbo, limbo_bytes;	     /* retired - freed */
-	uint64_t n_held, held_bytes;	     /* allocated - freed */
+	uint64_t n_live, live_bytes;	   /* found by walking the maps */
+	uint64_t n_present, present_bytes; /* found by walking the heap */
+	uint64_t n_limbo, limbo_bytes;	   /* retired - freed */
+	uint64_t n_held, held_bytes;	   /* allocated - freed */
 };
 
 struct selfcheck_conservation {
 	struct selfcheck_class class[OBJ_N_CLASSES];
-	uint64_t n_pending;    /* what the strategy says it holds; UINT64_MAX: it is not told (TRACES) */
+	uint64_t
+		n_pending; /* what the strategy says it holds; UINT64_MAX: it is not told (TRACES) */
 	uint64_t error_objects; /* largest difference found, in objects */
 	uint64_t error_bytes;
 	bool is_good;
@@ -47,8 +48,8 @@ struct selfcheck_conservation {
 };
 
 /* 0 or -ENOMEM.  `t`: a registered thread, offline. */
-int selfcheck_conservation(struct selfcheck_conservation *out, struct reclaim *r, struct reclaim_thread *t,
-			   struct hmap *const *maps, size_t n_maps);
+int selfcheck_conservation(struct selfcheck_conservation *out, struct reclaim *r,
+			   struct reclaim_thread *t, struct hmap *const *maps, size_t n_maps);
 
 /* The comparison alone, for tests: fills in the errors, is_good and text from the counts in *out. */
 void selfcheck_compare(struct selfcheck_conservation *out);

@@ -42,7 +42,8 @@ static void *bench_thread(void *arg)
 
 static void bench_sleep(uint64_t ns)
 {
-	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+	struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
+			      .tv_nsec = (long)(ns % 1000000000u)};
 
 	/* A signal ends the slice early; its rate is what it was until then. */
 	nanosleep(&ts, NULL);
@@ -50,7 +51,8 @@ static void bench_sleep(uint64_t ns)
 
 /* One peer runs one mix for one slice.  Operations per second, or 0: it could not. */
 static double bench_slice(const struct peer *peer, struct peer_table *table, unsigned n_threads,
-			  const struct bench_mix *mix, uint64_t mask, uint64_t slice_ns, uint64_t seed)
+			  const struct bench_mix *mix, uint64_t mask, uint64_t slice_ns,
+			  uint64_t seed)
 {
 	struct bench_thread threads[64] = {{0}};
 	_Atomic(unsigned) n_ready = 0;
@@ -68,7 +70,8 @@ static double bench_slice(const struct peer *peer, struct peer_table *table, uns
 			.work = {.state = seed * 64 + i,
 				 .mask = mask,
 				 .get_below = (mix->get_pct * 128 + 50) / 100,
-				 .insert_below = ((mix->get_pct + mix->insert_pct) * 128 + 50) / 100,
+				 .insert_below =
+					 ((mix->get_pct + mix->insert_pct) * 128 + 50) / 100,
 				 .stop = &stop},
 		};
 		if (pthread_create(&threads[i].thread, NULL, bench_thread, &threads[i]))
@@ -96,7 +99,8 @@ static double bench_slice(const struct peer *peer, struct peer_table *table, uns
 
 static bool bench_takes_part(const struct peer *peer, const struct bench_mix *mix, unsigned threads)
 {
-	return !(peer->is_gets_only && mix->get_pct != 100) && !(peer->is_single_thread && threads > 1);
+	return !(peer->is_gets_only && mix->get_pct != 100) &&
+	       !(peer->is_single_thread && threads > 1);
 }
 
 static bool bench_stops(const struct bench_options *o)
@@ -104,7 +108,8 @@ static bool bench_stops(const struct bench_options *o)
 	return o->is_interrupted && *o->is_interrupted;
 }
 
-static int bench_rounds(const struct bench_options *o, struct peer_table *const *tables, struct bench_cell *cell)
+static int bench_rounds(const struct bench_options *o, struct peer_table *const *tables,
+			struct bench_cell *cell)
 {
 	const uint64_t mask = 2 * cell->keys - 1;
 
@@ -118,8 +123,9 @@ static int bench_rounds(const struct bench_options *o, struct peer_table *const 
 				return -EINTR;
 			if (!cell->took_part[p])
 				continue;
-			cell->ops_per_s[p][r] = bench_slice(o->peers[p], tables[p], cell->threads, cell->mix,
-							    mask, o->slice_ns, o->seed + r);
+			cell->ops_per_s[p][r] =
+				bench_slice(o->peers[p], tables[p], cell->threads, cell->mix, mask,
+					    o->slice_ns, o->seed + r);
 			if (cell->ops_per_s[p][r] <= 0)
 				return -ENOMEM;
 		}
@@ -176,21 +182,22 @@ static int bench_age(const struct bench_options *o, struct peer_table *const *ta
 			return -EINTR;
 		/* What takes part in gets only is aged too: its table is a map like the others. */
 		if (tables[p] && !o->peers[p]->is_gets_only &&
-		    bench_slice(o->peers[p], tables[p], threads, &bench_ageing, 2 * keys - 1, o->age_ns,
-				o->seed + 1000) <= 0)
+		    bench_slice(o->peers[p], tables[p], threads, &bench_ageing, 2 * keys - 1,
+				o->age_ns, o->seed + 1000) <= 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int bench_size(const struct bench_options *o, uint64_t keys, unsigned threads, struct bench_cell *cells,
-	       unsigned *n_cells, char *message, size_t message_size)
+int bench_size(const struct bench_options *o, uint64_t keys, unsigned threads,
+	       struct bench_cell *cells, unsigned *n_cells, char *message, size_t message_size)
 {
 	struct peer_table *tables[BENCH_MAX_PEERS] = {NULL};
 	int err;
 
 	*n_cells = 0;
-	snprintf(message, message_size, "out of memory or threads at %llu keys", (unsigned long long)keys);
+	snprintf(message, message_size, "out of memory or threads at %llu keys",
+		 (unsigned long long)keys);
 	err = bench_make_tables(o, keys, threads, tables, message, message_size);
 	for (int aged = 0; !err && aged <= (o->age_ns > 0); aged++) {
 		if (aged)
@@ -198,8 +205,10 @@ int bench_size(const struct bench_options *o, uint64_t keys, unsigned threads, s
 		for (unsigned m = 0; !err && m < o->n_mixes; m++) {
 			struct bench_cell *cell = &cells[*n_cells];
 
-			*cell = (struct bench_cell){
-				.keys = keys, .threads = threads, .is_aged = aged, .mix = &o->mixes[m]};
+			*cell = (struct bench_cell){.keys = keys,
+						    .threads = threads,
+						    .is_aged = aged,
+						    .mix = &o->mixes[m]};
 			err = bench_rounds(o, tables, cell);
 			if (!err)
 				++*n_cells;
@@ -231,7 +240,8 @@ double bench_median(const double *values, unsigned n)
 	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-struct bench_ratio bench_ratio(const struct bench_cell *cell, int over, int under, unsigned n_rounds)
+struct bench_ratio bench_ratio(const struct bench_cell *cell, int over, int under,
+			       unsigned n_rounds)
 {
 	struct bench_ratio ratio = {NAN, INFINITY, 0, false};
 	double ratios[BENCH_MAX_ROUNDS];
@@ -256,7 +266,8 @@ int bench_find(const struct bench_options *o, const char *name)
 	return -1;
 }
 
-int bench_best_library(const struct bench_options *o, const struct bench_cell *cell, const char *prefix)
+int bench_best_library(const struct bench_options *o, const struct bench_cell *cell,
+		       const char *prefix)
 {
 	double best_rate = 0;
 	int best = -1;

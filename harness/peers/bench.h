@@ -8,9 +8,9 @@
 
 #include "peers/peers.h"
 
-#define BENCH_MAX_PEERS	 16
+#define BENCH_MAX_PEERS 16
 #define BENCH_MAX_ROUNDS 101
-#define BENCH_MAX_LIST	 16
+#define BENCH_MAX_LIST 16
 
 struct bench_mix {
 	unsigned get_pct, insert_pct, delete_pct;
@@ -46,8 +46,8 @@ struct bench_cell {
 
 /* Measure all cells of one size and thread count into cells[] (2 * n_mixes at most); *n_cells receives how many.
  * 0, -EINTR, or -ENOMEM with a message. */
-int bench_size(const struct bench_options *o, uint64_t keys, unsigned threads, struct bench_cell *cells,
-	       unsigned *n_cells, char *message, size_t message_size);
+int bench_size(const struct bench_options *o, uint64_t keys, unsigned threads,
+	       struct bench_cell *cells, unsigned *n_cells, char *message, size_t message_size);
 
 double bench_median(const double *values, unsigned n);
 
@@ -57,11 +57,13 @@ struct bench_ratio {
 	bool is_known;
 };
 /* Of one peer over another, by index. */
-struct bench_ratio bench_ratio(const struct bench_cell *cell, int over, int under, unsigned n_rounds);
+struct bench_ratio bench_ratio(const struct bench_cell *cell, int over, int under,
+			       unsigned n_rounds);
 /* Index of the peer of that name, or -1: not chosen. */
 int bench_find(const struct bench_options *o, const char *name);
 /* The fastest (by median) of the libraries in this cell, or -1.  With `prefix`: of those whose name begins so. */
-int bench_best_library(const struct bench_options *o, const struct bench_cell *cell, const char *prefix);
+int bench_best_library(const struct bench_options *o, const struct bench_cell *cell,
+		       const char *prefix);
 
 /* retire.c: CPU time from retire to free, per object. */
 struct bench_retire {
@@ -70,17 +72,20 @@ struct bench_retire {
 };
 #define BENCH_N_RETIRE 5
 /* Fills `out` (BENCH_N_RETIRE) and *n. */
-int bench_retire(const struct bench_options *o, struct bench_retire *out, unsigned *n, char *message,
-		 size_t message_size);
+int bench_retire(const struct bench_options *o, struct bench_retire *out, unsigned *n,
+		 char *message, size_t message_size);
 
 /* print.c: the table of one cell's line, and the goals of the design at the end. */
 void bench_print_header(const struct bench_options *o);
 void bench_print_cell(const struct bench_options *o, const struct bench_cell *cell);
-void bench_print_goals(const struct bench_options *o, const struct bench_cell *cells, unsigned n_cells);
-void bench_print_retire(const struct bench_options *o, const struct bench_retire *retire, unsigned n);
+void bench_print_goals(const struct bench_options *o, const struct bench_cell *cells,
+		       unsigned n_cells);
+void bench_print_retire(const struct bench_options *o, const struct bench_retire *retire,
+			unsigned n);
 
 /* rows.c: run.csv in `directory`.  0 or -errno after saying what is wrong. */
-int bench_write(const struct bench_options *o, const char *directory, const struct bench_cell *cells,
-		unsigned n_cells, const struct bench_retire *retire, unsigned n_retire);
+int bench_write(const struct bench_options *o, const char *directory,
+		const struct bench_cell *cells, unsigned n_cells, const struct bench_retire *retire,
+		unsigned n_retire);
 
 #endif

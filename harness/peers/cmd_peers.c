@@ -19,11 +19,13 @@ extern const struct cli_command cmd_peers;
 static const struct cli_option peers_options_table[] = {
 	{"keys", "N,..", "2^10,2^16,2^20,2^22", "entries in the table, powers of two"},
 	{"threads", "N,..", "1,2", "threads that operate"},
-	{"mix", "G/I/D,..", "100/0/0,90/5/5,50/25/25", "shares of get, insert and delete, in percent"},
+	{"mix", "G/I/D,..", "100/0/0,90/5/5,50/25/25",
+	 "shares of get, insert and delete, in percent"},
 	{"peers", "NAME,..", "all", "which peers; `--peers=list` names them"},
 	{"rounds", "N", "5", "interleaved rounds; at least 5 for figures to keep"},
 	{"slice", "TIME", "100ms", "one peer's time in one round"},
-	{"age", "TIME", "2s", "how long tables are aged by 50/25/25 before the aged cells; 0: no such cells"},
+	{"age", "TIME", "2s",
+	 "how long tables are aged by 50/25/25 before the aged cells; 0: no such cells"},
 	{"pages", "huge|small", "huge", "advice on huge pages, the same for all"},
 	{"only", "PART", "all", "check (answers), tables, retire, or all"},
 	{"seed", "N", "1", "seed of keys, operations and hash"},
@@ -48,8 +50,8 @@ struct peers_call {
 
 /* ---------------------------------------------------------------- options */
 
-static int peers_counts(const char *option, const char *text, uint64_t max, bool power_of_two, uint64_t *out,
-			unsigned *n)
+static int peers_counts(const char *option, const char *text, uint64_t max, bool power_of_two,
+			uint64_t *out, unsigned *n)
 {
 	char copy[256], *rest = copy, *item;
 
@@ -83,10 +85,12 @@ static int peers_mixes(const char *text, struct bench_options *o)
 		char junk;
 
 		if (o->n_mixes == BENCH_MAX_LIST || strlen(item) >= sizeof(mix->name) ||
-		    sscanf(item, "%u/%u/%u%c", &mix->get_pct, &mix->insert_pct, &mix->delete_pct, &junk) != 3 ||
+		    sscanf(item, "%u/%u/%u%c", &mix->get_pct, &mix->insert_pct, &mix->delete_pct,
+			   &junk) != 3 ||
 		    mix->get_pct > 100 || mix->insert_pct > 100 ||
 		    mix->get_pct + mix->insert_pct + mix->delete_pct != 100) {
-			cli_error("--mix: \"%s\" is not GET/INSERT/DELETE in percent, 100 together, e.g. 90/5/5",
+			cli_error("--mix: \"%s\" is not GET/INSERT/DELETE in percent, 100 "
+				  "together, e.g. 90/5/5",
 				  item);
 			return EXIT_USAGE;
 		}
@@ -120,7 +124,9 @@ static int peers_choose(const char *text, struct bench_options *o)
 		const struct peer *peer = peers_find(item);
 
 		if (!peer) {
-			cli_error("--peers: there is no \"%s\" in this build; `--peers=list` names them", item);
+			cli_error("--peers: there is no \"%s\" in this build; `--peers=list` names "
+				  "them",
+				  item);
 			return EXIT_USAGE;
 		}
 		if (bench_find(o, item) < 0)
@@ -132,7 +138,8 @@ static int peers_choose(const char *text, struct bench_options *o)
 static int peers_time(const char *option, const char *text, uint64_t min_ns, uint64_t *out_ns)
 {
 	if (units_parse_time(text, out_ns) == 0 && *out_ns <= UINT64_C(3600000000000) &&
-	    (*out_ns >= min_ns || *out_ns == 0) && (*out_ns || !min_ns || strcmp(option, "age") == 0))
+	    (*out_ns >= min_ns || *out_ns == 0) &&
+	    (*out_ns || !min_ns || strcmp(option, "age") == 0))
 		return 0;
 	cli_error("--%s: \"%s\" is not a time of %" PRIu64 " ms to 1 h, e.g. 100ms", option, text,
 		  min_ns / 1000000);
@@ -162,9 +169,11 @@ static int peers_parse(const struct cli_args *args, struct peers_call *call)
 	int err = peers_counts("keys", cli_get(args, "keys"), MAX_KEYS, true, o->keys, &o->n_keys);
 
 	if (!err)
-		err = peers_counts("threads", cli_get(args, "threads"), 64, false, o->threads, &o->n_threads);
+		err = peers_counts("threads", cli_get(args, "threads"), 64, false, o->threads,
+				   &o->n_threads);
 	if (!err)
-		err = peers_counts("rounds", cli_get(args, "rounds"), BENCH_MAX_ROUNDS, false, &rounds, &n);
+		err = peers_counts("rounds", cli_get(args, "rounds"), BENCH_MAX_ROUNDS, false,
+				   &rounds, &n);
 	if (!err)
 		err = peers_mixes(cli_get(args, "mix"), o);
 	if (!err)
@@ -212,8 +221,8 @@ static int peers_check_all(const struct bench_options *o)
 	printf("Answers against a plain array: ");
 	for (unsigned p = 0; p < o->n_peers; p++) {
 		char message[256] = "";
-		const int64_t n_wrong =
-			peers_check(o->peers[p], (unsigned)threads, 200000, o->seed, message, sizeof(message));
+		const int64_t n_wrong = peers_check(o->peers[p], (unsigned)threads, 200000, o->seed,
+						    message, sizeof(message));
 
 		if (n_wrong == 0)
 			continue;
@@ -221,8 +230,8 @@ static int peers_check_all(const struct bench_options *o)
 		if (n_wrong < 0)
 			cli_error("%s: %s", o->peers[p]->name, message);
 		else
-			cli_error("%s: %" PRId64 " wrong answers; it is not timed against", o->peers[p]->name,
-				  n_wrong);
+			cli_error("%s: %" PRId64 " wrong answers; it is not timed against",
+				  o->peers[p]->name, n_wrong);
 		result = EXIT_CHECK_FAILED;
 	}
 	if (result == EXIT_GOOD)
@@ -239,8 +248,8 @@ static int peers_tables(const struct bench_options *o, struct bench_cell *cells,
 	for (unsigned k = 0; k < o->n_keys; k++)
 		for (unsigned t = 0; t < o->n_threads; t++) {
 			unsigned n;
-			const int err = bench_size(o, o->keys[k], (unsigned)o->threads[t], cells + *n_cells, &n,
-						   message, sizeof(message));
+			const int err = bench_size(o, o->keys[k], (unsigned)o->threads[t],
+						   cells + *n_cells, &n, message, sizeof(message));
 
 			for (unsigned c = 0; c < n; c++)
 				bench_print_cell(o, &cells[*n_cells + c]);
@@ -279,7 +288,8 @@ static int peers_measure(const struct peers_call *call)
 		}
 		bench_print_retire(o, retire, n_retire);
 	}
-	if (call->out && bench_write(o, call->out, cells, n_cells, retire, n_retire) && result == EXIT_GOOD)
+	if (call->out && bench_write(o, call->out, cells, n_cells, retire, n_retire) &&
+	    result == EXIT_GOOD)
 		result = EXIT_CELLS_FAILED;
 	free(cells);
 	return result;

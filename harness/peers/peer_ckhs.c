@@ -105,9 +105,11 @@ static void ckhs_free_table(struct peer_table *table)
 	free(table);
 }
 
-static struct peer_table *ckhs_create(const struct peer_config *config, char *message, size_t message_size)
+static struct peer_table *ckhs_create(const struct peer_config *config, char *message,
+				      size_t message_size)
 {
-	struct peer_table *table = aligned_alloc(PADDING_BYTES, sizeof(*table)); /* freed in ckhs_free_table() */
+	struct peer_table *table =
+		aligned_alloc(PADDING_BYTES, sizeof(*table)); /* freed in ckhs_free_table() */
 	const struct heap_config heap_config = {.kind = HEAP_SPAN};
 
 	snprintf(message, message_size, "out of memory");
@@ -119,8 +121,8 @@ static struct peer_table *ckhs_create(const struct peer_config *config, char *me
 	if (heap_create(&table->heap, &heap_config) == 0)
 		table->worker_cache = heap_cache_create(table->heap);
 	if (!table->worker_cache ||
-	    !ck_hs_init(&table->hs, CK_HS_MODE_SPMC | CK_HS_MODE_OBJECT | CK_HS_MODE_DELETE, ckhs_hash, ckhs_equal,
-			&ckhs_allocator, 2 * config->keys, config->seed)) {
+	    !ck_hs_init(&table->hs, CK_HS_MODE_SPMC | CK_HS_MODE_OBJECT | CK_HS_MODE_DELETE,
+			ckhs_hash, ckhs_equal, &ckhs_allocator, 2 * config->keys, config->seed)) {
 		ckhs_free_table(table);
 		return NULL;
 	}
@@ -211,7 +213,8 @@ static void ckhs_is_safe(struct rcu_head *head)
 static inline bool ckhs_get(struct peer_thread *t, uint64_t key, uint64_t *value)
 {
 	const struct ckhs_entry wanted = {.key = key};
-	struct ckhs_entry *entry = ck_hs_get(&t->table->hs, hmap_hash_default(key, t->seed), &wanted);
+	struct ckhs_entry *entry =
+		ck_hs_get(&t->table->hs, hmap_hash_default(key, t->seed), &wanted);
 
 	if (!entry)
 		return false;

@@ -37,10 +37,12 @@ static void hmap_peer_destroy(struct peer_table *table)
 	free(table);
 }
 
-static struct peer_table *hmap_peer_create(const struct peer_config *config, char *message, size_t message_size)
+static struct peer_table *hmap_peer_create(const struct peer_config *config, char *message,
+					   size_t message_size)
 {
 	struct peer_table *table = calloc(1, sizeof(*table)); /* freed in hmap_peer_destroy() */
-	const struct hmap_config map_config = {.mode = HMAP_PLAIN, .unlink = HMAP_UNLINK_EMPTY, .seed = config->seed};
+	const struct hmap_config map_config = {
+		.mode = HMAP_PLAIN, .unlink = HMAP_UNLINK_EMPTY, .seed = config->seed};
 	struct reclaim_config reclaim_config = {.heap = {.kind = HEAP_SPAN}, .tracking = false};
 	struct reclaim_thread *t;
 	int err;
@@ -51,7 +53,8 @@ static struct peer_table *hmap_peer_create(const struct peer_config *config, cha
 	reclaim_config.clock = &table->clock;
 	reclaim_config.ops = reclaim_strategy_find(config->peer->strategy);
 	if (!reclaim_config.ops) {
-		snprintf(message, message_size, "strategy %s is not in this build", config->peer->strategy);
+		snprintf(message, message_size, "strategy %s is not in this build",
+			 config->peer->strategy);
 		goto out;
 	}
 	if (reclaim_create(&table->r, &reclaim_config, message, message_size))
@@ -155,7 +158,8 @@ static inline void hmap_direct_poll(struct peer_thread *t)
 
 static void hmap_direct_run(struct peer_thread *t, struct peer_work *work)
 {
-	peer_loop(t, work, hmap_direct_get, hmap_direct_insert, hmap_direct_remove, hmap_direct_poll);
+	peer_loop(t, work, hmap_direct_get, hmap_direct_insert, hmap_direct_remove,
+		  hmap_direct_poll);
 }
 
 /* ---------------------------------------------------------------- batches of lookups */
@@ -205,11 +209,8 @@ const struct peer peer_hmap_sweepgen = {
 	.run = hmap_peer_run,
 };
 const struct peer peer_hmap_leak = {
-	HMAP_PEER,
-	.name = "hmap-leak",
-	.summary = "the shared map, never freeing",
-	.strategy = "leak",
-	.run = hmap_peer_run,
+	HMAP_PEER,	    .name = "hmap-leak",  .summary = "the shared map, never freeing",
+	.strategy = "leak", .run = hmap_peer_run,
 };
 const struct peer peer_hmap_direct = {
 	HMAP_PEER,

@@ -151,7 +151,8 @@ static inline void lfht_end(struct peer_thread *t)
 
 /* ---------------------------------------------------------------- operations, inside a section */
 
-static inline struct lfht_entry *lfht_find(struct peer_thread *t, uint64_t hash, const uint64_t *key)
+static inline struct lfht_entry *lfht_find(struct peer_thread *t, uint64_t hash,
+					   const uint64_t *key)
 {
 	struct cds_lfht_iter iter;
 	struct cds_lfht_node *node;

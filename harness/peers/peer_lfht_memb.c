@@ -11,12 +11,14 @@
 
 #include "peers/peer_lfht.h"
 
-static struct peer_table *lfht_memb_create(const struct peer_config *config, char *message, size_t message_size)
+static struct peer_table *lfht_memb_create(const struct peer_config *config, char *message,
+					   size_t message_size)
 {
 	struct peer_table *table = lfht_create(config, &urcu_memb_flavor, message, message_size);
 
 	if (table)
-		table->crdp = urcu_memb_create_call_rcu_data(0, -1); /* stopped in lfht_memb_destroy() */
+		table->crdp =
+			urcu_memb_create_call_rcu_data(0, -1); /* stopped in lfht_memb_destroy() */
 	return table;
 }
 

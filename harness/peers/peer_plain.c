@@ -44,7 +44,8 @@ static void plain_destroy(struct peer_table *table)
 	free(table);
 }
 
-static struct peer_table *plain_create(const struct peer_config *config, char *message, size_t message_size)
+static struct peer_table *plain_create(const struct peer_config *config, char *message,
+				       size_t message_size)
 {
 	struct peer_table *table = calloc(1, sizeof(*table)); /* freed in plain_destroy() */
 	const struct heap_config heap_config = {.kind = HEAP_SPAN};
@@ -55,7 +56,8 @@ static struct peer_table *plain_create(const struct peer_config *config, char *m
 		if (heap_create(&table->heap, &heap_config) == 0)
 			table->cache = heap_cache_create(table->heap);
 		if (table->cache)
-			table->buckets = heap_alloc(table->cache, OBJ_ARRAY, sizeof(struct plain_bucket), true);
+			table->buckets = heap_alloc(table->cache, OBJ_ARRAY,
+						    sizeof(struct plain_bucket), true);
 		if (table->buckets)
 			return table;
 		plain_destroy(table);
@@ -74,12 +76,14 @@ static void plain_end(struct peer_thread *t)
 }
 
 struct plain_place {
-	struct plain_bucket *bucket, *before; /* before: the one in front of it, NULL for the first */
+	struct plain_bucket *bucket,
+		*before; /* before: the one in front of it, NULL for the first */
 	unsigned cell;
 };
 
 /* The cell of this key; false: absent. */
-static inline bool plain_find(struct peer_table *table, uint64_t hash, uint64_t key, struct plain_place *p)
+static inline bool plain_find(struct peer_table *table, uint64_t hash, uint64_t key,
+			      struct plain_place *p)
 {
 	struct plain_bucket *b = &table->buckets[hash & (table->n_buckets - 1)];
 	const uint8_t top = tophash_of(hash);
@@ -99,7 +103,8 @@ static inline bool plain_find(struct peer_table *table, uint64_t hash, uint64_t 
 }
 
 /* An empty cell in the chain that begins with `b`; NULL when memory is exhausted. */
-static struct plain_bucket *plain_room(struct peer_table *table, struct plain_bucket *b, unsigned *cell)
+static struct plain_bucket *plain_room(struct peer_table *table, struct plain_bucket *b,
+				       unsigned *cell)
 {
 	for (;; b = b->next) {
 		const uint64_t empty = zero_bytes(b->tophash);
@@ -148,7 +153,8 @@ static void plain_grow(struct peer_table *table)
 		for (struct plain_bucket *b = &old[i]; b; b = next) {
 			for (unsigned c = 0; c < 8; c++)
 				if (tophash_at(b->tophash, c))
-					plain_put(table, hmap_hash_default(b->cells[c].key, table->seed),
+					plain_put(table,
+						  hmap_hash_default(b->cells[c].key, table->seed),
 						  b->cells[c].key, b->cells[c].value);
 			next = b->next;
 			if (b != &old[i])

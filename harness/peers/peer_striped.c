@@ -45,7 +45,8 @@ static void striped_destroy(struct peer_table *table)
 	free(table);
 }
 
-static struct peer_table *striped_create(const struct peer_config *config, char *message, size_t message_size)
+static struct peer_table *striped_create(const struct peer_config *config, char *message,
+					 size_t message_size)
 {
 	struct peer_table *table = calloc(1, sizeof(*table)); /* freed in striped_destroy() */
 	const struct heap_config heap_config = {.kind = HEAP_SPAN};
@@ -57,7 +58,8 @@ static struct peer_table *striped_create(const struct peer_config *config, char 
 		table->stripes = aligned_alloc(64, N_STRIPES * sizeof(struct stripe));
 		if (table->stripes)
 			memset(table->stripes, 0, N_STRIPES * sizeof(struct stripe));
-		if (table->buckets && table->stripes && heap_create(&table->heap, &heap_config) == 0)
+		if (table->buckets && table->stripes &&
+		    heap_create(&table->heap, &heap_config) == 0)
 			return table;
 		striped_destroy(table);
 	}
@@ -108,7 +110,8 @@ static inline void striped_unlock(struct stripe *s)
 }
 
 /* Where the node of this key hangs, or where it would be appended. */
-static inline struct striped_node **striped_find(struct peer_table *table, uint64_t hash, uint64_t key)
+static inline struct striped_node **striped_find(struct peer_table *table, uint64_t hash,
+						 uint64_t key)
 {
 	struct striped_node **link = &table->buckets[hash & table->mask];
 

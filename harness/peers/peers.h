@@ -32,9 +32,9 @@ struct peer_config {
 
 /* What a thread does until it is stopped. */
 struct peer_work {
-	uint64_t state;		/* seeded */
-	uint64_t mask;		/* keys are 0 .. mask */
-	unsigned get_below;	/* of 128: share of gets, then of inserts; the rest are deletes */
+	uint64_t state;	    /* seeded */
+	uint64_t mask;	    /* keys are 0 .. mask */
+	unsigned get_below; /* of 128: share of gets, then of inserts; the rest are deletes */
 	unsigned insert_below;
 	const _Atomic(int) *stop;
 	uint64_t n_ops, n_hits; /* results */
@@ -50,7 +50,8 @@ struct peer {
 	bool is_gets_only;     /* batched lookups: takes part where all operations are gets */
 	bool is_single_thread; /* no synchronisation at all */
 	/* NULL with a message. */
-	struct peer_table *(*create)(const struct peer_config *config, char *message, size_t message_size);
+	struct peer_table *(*create)(const struct peer_config *config, char *message,
+				     size_t message_size);
 	void (*destroy)(struct peer_table *table);
 	/* NULL when memory is exhausted. */
 	struct peer_thread *(*begin)(struct peer_table *table);
@@ -74,7 +75,8 @@ static inline uint64_t peer_next(uint64_t *state)
 
 /* The timed loop, inlined into each peer's run() with its functions known. */
 static inline __attribute__((always_inline)) void
-peer_loop(struct peer_thread *t, struct peer_work *work, bool (*get)(struct peer_thread *, uint64_t, uint64_t *),
+peer_loop(struct peer_thread *t, struct peer_work *work,
+	  bool (*get)(struct peer_thread *, uint64_t, uint64_t *),
 	  void (*insert)(struct peer_thread *, uint64_t, uint64_t),
 	  bool (*remove_)(struct peer_thread *, uint64_t), void (*poll)(struct peer_thread *))
 {
@@ -106,8 +108,8 @@ peer_loop(struct peer_thread *t, struct peer_work *work, bool (*get)(struct peer
 
 /* peers_check.c: the peer's answers against a plain array: one thread, then `threads` at once, each with keys of
  * its own.  Number of wrong answers; -errno with a message when it could not be made. */
-int64_t peers_check(const struct peer *peer, unsigned threads, uint64_t n_ops, uint64_t seed, char *message,
-		    size_t message_size);
+int64_t peers_check(const struct peer *peer, unsigned threads, uint64_t n_ops, uint64_t seed,
+		    char *message, size_t message_size);
 
 /* peers_pages.c: every large anonymous mapping of this process: ask for huge pages, now.  Called after tables are
  * made and after they are filled, so that all peers lie in the same kind of pages.  Linux; best effort. */

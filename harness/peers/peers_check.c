@@ -19,7 +19,8 @@ struct check {
 	int64_t n_wrong; /* result; or -errno */
 };
 
-static int64_t check_operation(struct check *c, struct peer_thread *t, uint64_t *expected, uint64_t r)
+static int64_t check_operation(struct check *c, struct peer_thread *t, uint64_t *expected,
+			       uint64_t r)
 {
 	const uint64_t own = (r >> 20) % CHECK_KEYS, key = own * c->n_threads + c->index;
 	uint64_t value = 0;
@@ -90,14 +91,17 @@ static int64_t check_run(struct check *checks, unsigned n)
 	return n_wrong;
 }
 
-int64_t peers_check(const struct peer *peer, unsigned threads, uint64_t n_ops, uint64_t seed, char *message,
-		    size_t message_size)
+int64_t peers_check(const struct peer *peer, unsigned threads, uint64_t n_ops, uint64_t seed,
+		    char *message, size_t message_size)
 {
 	int64_t n_wrong = 0;
 
-	for (unsigned n = 1; n <= threads && n <= 64 && n_wrong >= 0; n = n < threads ? threads : n + 1) {
-		const struct peer_config config = {
-			.peer = peer, .keys = CHECK_KEYS * (n > 1 ? 4 : 1), .threads = n, .seed = seed};
+	for (unsigned n = 1; n <= threads && n <= 64 && n_wrong >= 0;
+	     n = n < threads ? threads : n + 1) {
+		const struct peer_config config = {.peer = peer,
+						   .keys = CHECK_KEYS * (n > 1 ? 4 : 1),
+						   .threads = n,
+						   .seed = seed};
 		struct check checks[64] = {{0}};
 		int64_t wrong;
 
@@ -108,13 +112,18 @@ int64_t peers_check(const struct peer *peer, unsigned threads, uint64_t n_ops, u
 		if (!table)
 			return -ENOMEM;
 		for (unsigned i = 0; i < n; i++)
-			checks[i] = (struct check){.peer = peer, .table = table, .n_threads = n, .index = i,
-						   .n_ops = n_ops, .state = seed + i};
+			checks[i] = (struct check){.peer = peer,
+						   .table = table,
+						   .n_threads = n,
+						   .index = i,
+						   .n_ops = n_ops,
+						   .state = seed + i};
 		wrong = check_run(checks, n);
 		n_wrong = wrong < 0 ? wrong : n_wrong + wrong;
 		peer->destroy(table);
 	}
 	if (n_wrong < 0)
-		snprintf(message, message_size, "the check could not be made: out of memory or threads");
+		snprintf(message, message_size,
+			 "the check could not be made: out of memory or threads");
 	return n_wrong;
 }

@@ -50,9 +50,11 @@ void peers_pages_advise(void)
 		uint64_t begin, end, inode;
 		char mode[8];
 
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %" SCNu64, &begin, &end, mode, &inode) != 4)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %" SCNu64, &begin, &end, mode,
+			   &inode) != 4)
 			continue;
-		if (inode || strncmp(mode, "rw", 2) != 0 || end - begin < HUGE_BYTES || strstr(line, "[stack"))
+		if (inode || strncmp(mode, "rw", 2) != 0 || end - begin < HUGE_BYTES ||
+		    strstr(line, "[stack"))
 			continue;
 		pages_advise_range(begin, end);
 		/* A reserved arena is large and mostly empty: its filled part has had the advice before it was

@@ -8,10 +8,11 @@
 
 void bench_print_header(const struct bench_options *o)
 {
-	printf("Million operations per second, median of %u rounds; %s pages.\n\n%8s %3s %-5s %-9s", o->n_rounds,
-	       o->huge_pages ? "huge" : "small", "keys", "thr", "table", "mix");
+	printf("Million operations per second, median of %u rounds; %s pages.\n\n%8s %3s %-5s %-9s",
+	       o->n_rounds, o->huge_pages ? "huge" : "small", "keys", "thr", "table", "mix");
 	for (unsigned p = 0; p < o->n_peers; p++)
-		printf(" %*s", (int)strlen(o->peers[p]->name) < 7 ? 7 : (int)strlen(o->peers[p]->name),
+		printf(" %*s",
+		       (int)strlen(o->peers[p]->name) < 7 ? 7 : (int)strlen(o->peers[p]->name),
 		       o->peers[p]->name);
 	printf("  map/library [range]\n");
 	fflush(stdout);
@@ -31,7 +32,8 @@ static void bench_print_keys(uint64_t keys)
 void bench_print_cell(const struct bench_options *o, const struct bench_cell *cell)
 {
 	const int best = bench_best_library(o, cell, NULL);
-	const struct bench_ratio ratio = bench_ratio(cell, bench_find(o, "hmap-sweepgen"), best, o->n_rounds);
+	const struct bench_ratio ratio =
+		bench_ratio(cell, bench_find(o, "hmap-sweepgen"), best, o->n_rounds);
 
 	bench_print_keys(cell->keys);
 	printf(" %3u %-5s %-9s", cell->threads, cell->is_aged ? "aged" : "fresh", cell->mix->name);
@@ -45,7 +47,8 @@ void bench_print_cell(const struct bench_options *o, const struct bench_cell *ce
 			printf(" %*s", width < 7 ? 7 : (int)width, "-");
 	}
 	if (ratio.is_known)
-		printf("  %.2f [%.2f, %.2f] %s", ratio.median, ratio.min, ratio.max, o->peers[best]->name);
+		printf("  %.2f [%.2f, %.2f] %s", ratio.median, ratio.min, ratio.max,
+		       o->peers[best]->name);
 	putchar('\n');
 	fflush(stdout);
 }
@@ -71,8 +74,8 @@ static void summary_add(struct bench_summary *s, struct bench_ratio ratio)
 static void summary_print(const struct bench_summary *s, const char *what, const char *goal)
 {
 	if (s->n)
-		printf("  %-52s %5.2f   %5.2f .. %5.2f   %3u   %s\n", what, exp(s->log_sum / s->n), s->min, s->max,
-		       s->n, goal);
+		printf("  %-52s %5.2f   %5.2f .. %5.2f   %3u   %s\n", what, exp(s->log_sum / s->n),
+		       s->min, s->max, s->n, goal);
 }
 
 enum {
@@ -97,11 +100,13 @@ static const struct {
 	[GOAL_PLAIN] = {"map over its layout without synchronisation", "must 0.75"},
 	[GOAL_LEAK] = {"time of a get, sweepgen over leak", "must 1.05"},
 	[GOAL_TABLE] = {"time through the strategy table over without it", "measured"},
-	[GOAL_BATCH_LARGE] = {"batched gets over single ones, 2^20 keys and more", "1.2 to 2.2 seen"},
+	[GOAL_BATCH_LARGE] = {"batched gets over single ones, 2^20 keys and more",
+			      "1.2 to 2.2 seen"},
 	[GOAL_IMMEDIATE] = {"map over immediate", "measured"},
 };
 
-static void goals_add(const struct bench_options *o, const struct bench_cell *cell, struct bench_summary *s)
+static void goals_add(const struct bench_options *o, const struct bench_cell *cell,
+		      struct bench_summary *s)
 {
 	const int map = bench_find(o, "hmap-sweepgen"), leak = bench_find(o, "hmap-leak");
 	const int lfht = bench_best_library(o, cell, "lfht");
@@ -119,12 +124,14 @@ static void goals_add(const struct bench_options *o, const struct bench_cell *ce
 		summary_add(&s[GOAL_LEAK], bench_ratio(cell, leak, map, n));
 	summary_add(&s[GOAL_TABLE], bench_ratio(cell, bench_find(o, "hmap-direct"), leak, n));
 	if (is_large)
-		summary_add(&s[GOAL_BATCH_LARGE], bench_ratio(cell, bench_find(o, "hmap-batch"), map, n));
+		summary_add(&s[GOAL_BATCH_LARGE],
+			    bench_ratio(cell, bench_find(o, "hmap-batch"), map, n));
 	summary_add(&s[GOAL_IMMEDIATE], bench_ratio(cell, map, bench_find(o, "hmap-immediate"), n));
 }
 
 /* Aged against fresh: the same peer at another time, so without pairs of rounds. */
-static void goals_print_ageing(const struct bench_options *o, const struct bench_cell *cells, unsigned n_cells)
+static void goals_print_ageing(const struct bench_options *o, const struct bench_cell *cells,
+			       unsigned n_cells)
 {
 	const int map = bench_find(o, "hmap-sweepgen");
 
@@ -132,7 +139,8 @@ static void goals_print_ageing(const struct bench_options *o, const struct bench
 		return;
 	for (unsigned a = 0; a < n_cells; a++)
 		for (unsigned f = 0; f < n_cells; f++) {
-			if (!cells[a].is_aged || cells[f].is_aged || cells[a].keys != cells[f].keys ||
+			if (!cells[a].is_aged || cells[f].is_aged ||
+			    cells[a].keys != cells[f].keys ||
 			    cells[a].threads != cells[f].threads || cells[a].mix != cells[f].mix ||
 			    cells[a].mix->get_pct != 100)
 				continue;
@@ -146,30 +154,34 @@ static void goals_print_ageing(const struct bench_options *o, const struct bench
 		}
 }
 
-void bench_print_goals(const struct bench_options *o, const struct bench_cell *cells, unsigned n_cells)
+void bench_print_goals(const struct bench_options *o, const struct bench_cell *cells,
+		       unsigned n_cells)
 {
 	struct bench_summary summaries[N_GOALS] = {{0}};
 
 	for (unsigned c = 0; c < n_cells; c++)
 		goals_add(o, &cells[c], summaries);
-	printf("\n  %-52s %5s   %-14s   %5s\n", "ratio (paired rounds; a cell's is its median)", "mean",
-	       "lowest highest", "cells");
+	printf("\n  %-52s %5s   %-14s   %5s\n", "ratio (paired rounds; a cell's is its median)",
+	       "mean", "lowest highest", "cells");
 	for (int g = 0; g < N_GOALS; g++)
 		summary_print(&summaries[g], goals[g].what, goals[g].goal);
 	goals_print_ageing(o, cells, n_cells);
 }
 
-void bench_print_retire(const struct bench_options *o, const struct bench_retire *retire, unsigned n)
+void bench_print_retire(const struct bench_options *o, const struct bench_retire *retire,
+			unsigned n)
 {
 	double sweepgen = NAN;
 
-	printf("\n  CPU time from retire to free, ns per object, median of %u rounds\n", o->n_rounds);
+	printf("\n  CPU time from retire to free, ns per object, median of %u rounds\n",
+	       o->n_rounds);
 	for (unsigned i = 0; i < n; i++)
 		if (strcmp(retire[i].name, "sweepgen") == 0)
 			sweepgen = bench_median(retire[i].ns, o->n_rounds);
 	for (unsigned i = 0; i < n; i++) {
 		const double ns = bench_median(retire[i].ns, o->n_rounds);
 
-		printf("  %-24s %7.1f ns   sweepgen takes %.2f of it\n", retire[i].name, ns, sweepgen / ns);
+		printf("  %-24s %7.1f ns   sweepgen takes %.2f of it\n", retire[i].name, ns,
+		       sweepgen / ns);
 	}
 }

@@ -77,18 +77,16 @@ static const struct {
 } retire_kinds[] = {
 	{"sweepgen", NULL},
 #ifdef HAVE_CK
-	{"ebr", NULL},
-	{"ck_epoch, directly", retire_ck_epoch},
+	{"ebr", NULL},	    {"ck_epoch, directly", retire_ck_epoch},
 #endif
 #ifdef HAVE_URCU
-	{"rcu", NULL},
-	{"call_rcu, directly", retire_call_rcu},
+	{"rcu", NULL},	    {"call_rcu, directly", retire_call_rcu},
 #endif
 };
 _Static_assert(sizeof(retire_kinds) / sizeof(retire_kinds[0]) <= BENCH_N_RETIRE, "room for all");
 
-int bench_retire(const struct bench_options *o, struct bench_retire *out, unsigned *n, char *message,
-		 size_t message_size)
+int bench_retire(const struct bench_options *o, struct bench_retire *out, unsigned *n,
+		 char *message, size_t message_size)
 {
 	void **objects = malloc(RETIRE_N * sizeof(*objects));
 	int err = objects ? 0 : -ENOMEM;

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Objects a round: enough that the end of a batch (a grace period, two stops) is a small part. */
-#define RETIRE_N     65536u
+#define RETIRE_N 65536u
 #define RETIRE_BYTES 144u
 
 uint64_t retire_cpu_ns(void);

@@ -27,8 +27,8 @@ struct rows {
 	int error; /* the first */
 };
 
-static void rows_add(struct rows *rows, const char *object, const char *metric, const char *stat, double value,
-		     const char *unit, const char *better)
+static void rows_add(struct rows *rows, const char *object, const char *metric, const char *stat,
+		     double value, const char *unit, const char *better)
 {
 	const struct report_row row = {
 		.role = "mutator",
@@ -48,8 +48,8 @@ static void rows_add(struct rows *rows, const char *object, const char *metric, 
 		rows->error = err;
 }
 
-static void rows_add_series(struct rows *rows, const char *object, const char *metric, const double *values,
-			    const char *unit, const char *better)
+static void rows_add_series(struct rows *rows, const char *object, const char *metric,
+			    const double *values, const char *unit, const char *better)
 {
 	const unsigned n = rows->options->n_rounds;
 	double min = INFINITY, max = -INFINITY;
@@ -63,16 +63,16 @@ static void rows_add_series(struct rows *rows, const char *object, const char *m
 	rows_add(rows, object, metric, "max", max, unit, better);
 }
 
-static void rows_begin(struct rows *rows, const char *strategy, uint64_t keys, unsigned threads, const char *mix,
-		       const char *stage)
+static void rows_begin(struct rows *rows, const char *strategy, uint64_t keys, unsigned threads,
+		       const char *mix, const char *stage)
 {
 	rows->cell.strategy = strategy;
 	rows->cell.keys = keys;
 	rows->cell.threads = threads;
 	rows->cell.mix = mix;
 	rows->stage.stage = stage;
-	snprintf(rows->cell_id, sizeof(rows->cell_id), "peers-%s-%" PRIu64 "-%u-%s-%s", strategy, keys, threads,
-		 mix ? mix : "retire", stage);
+	snprintf(rows->cell_id, sizeof(rows->cell_id), "peers-%s-%" PRIu64 "-%u-%s-%s", strategy,
+		 keys, threads, mix ? mix : "retire", stage);
 }
 
 static void rows_cell(struct rows *rows, const struct bench_cell *cell)
@@ -98,7 +98,8 @@ static void rows_cell(struct rows *rows, const struct bench_cell *cell)
 	}
 }
 
-static int rows_open(struct rows *rows, const struct bench_options *o, const char *directory, const char *env)
+static int rows_open(struct rows *rows, const struct bench_options *o, const char *directory,
+		     const char *env)
 {
 	char path[4200], message[4400];
 	struct timespec now;
@@ -125,8 +126,8 @@ static int rows_open(struct rows *rows, const struct bench_options *o, const cha
 		.arrival = "closed",
 		.seed = o->seed,
 	};
-	rows->stage = (struct report_stage){
-		.stage_s = (double)o->slice_ns * 1e-9 * o->n_rounds, .offered_ops_per_s = NAN};
+	rows->stage = (struct report_stage){.stage_s = (double)o->slice_ns * 1e-9 * o->n_rounds,
+					    .offered_ops_per_s = NAN};
 	snprintf(path, sizeof(path), "%.4000s/run.csv", directory);
 	err = report_file_open(&rows->file, path, false, message, sizeof(message));
 	if (err)
@@ -145,8 +146,9 @@ static void rows_write(struct rows *rows, const struct bench_cell *cells, unsign
 	}
 }
 
-int bench_write(const struct bench_options *o, const char *directory, const struct bench_cell *cells,
-		unsigned n_cells, const struct bench_retire *retire, unsigned n_retire)
+int bench_write(const struct bench_options *o, const char *directory,
+		const struct bench_cell *cells, unsigned n_cells, const struct bench_retire *retire,
+		unsigned n_retire)
 {
 	struct rows rows = {.options = o};
 	struct env *env = NULL;

@@ -50,10 +50,13 @@ static int bootstrap_compare(const void *left, const void *right)
 static struct stats_interval bootstrap_effect(struct stats_obs a, struct stats_obs b,
 					      enum stats_effect effect)
 {
-	const double point = effect == STATS_RATIO ? stats_ratio(b.value, a.value) : b.value - a.value;
+	const double point =
+		effect == STATS_RATIO ? stats_ratio(b.value, a.value) : b.value - a.value;
 
 	return (struct stats_interval){
-		.low = !a.is_bound ? point : effect == STATS_RATIO ? 0 : -INFINITY,
+		.low = !a.is_bound	       ? point
+		       : effect == STATS_RATIO ? 0
+					       : -INFINITY,
 		.high = b.is_bound ? INFINITY : point,
 	};
 }
@@ -103,11 +106,12 @@ out:
 	return err;
 }
 
-int stats_bootstrap_median(const struct stats_obs *x, size_t n, double confidence, size_t n_resamples,
-			   uint64_t seed, struct stats_interval *out)
+int stats_bootstrap_median(const struct stats_obs *x, size_t n, double confidence,
+			   size_t n_resamples, uint64_t seed, struct stats_interval *out)
 {
 	const struct stats_obs zero = {0, false};
 
 	/* The difference from a group that is always 0. */
-	return stats_bootstrap(&zero, 1, x, n, STATS_DIFFERENCE, confidence, n_resamples, seed, out);
+	return stats_bootstrap(&zero, 1, x, n, STATS_DIFFERENCE, confidence, n_resamples, seed,
+			       out);
 }

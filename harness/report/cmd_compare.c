@@ -13,18 +13,26 @@ extern const struct cli_command cmd_compare;
 
 static const struct cli_option compare_options_table[] = {
 	{"by", "COLUMN", NULL, "compare the texts of this column inside one file, e.g. strategy"},
-	{"base", "TEXT", NULL, "with --by: what the others are compared with; the first in the file otherwise"},
-	{"alpha", "SHARE", "0.05", "largest probability of any false alarm, over all figures together"},
+	{"base", "TEXT", NULL,
+	 "with --by: what the others are compared with; the first in the file otherwise"},
+	{"alpha", "SHARE", "0.05",
+	 "largest probability of any false alarm, over all figures together"},
 	{"min-effect", "SHARE", "5%", "changes up to this are of no interest"},
 	{"metric", "GLOB,..",
-	 "throughput,lifetime:p50,lifetime:p99,response:p99,limbo_bytes:max,rss_bytes:max,cpu_time:sum",
-	 "only these: METRIC or METRIC:STAT; '*' for all, which share alpha and need more repetitions"},
-	{"where", "COLUMN=GLOB,..", NULL, "only rows for which all hold, e.g. stage=max,strategy=mark*"},
+	 "throughput,lifetime:p50,lifetime:p99,response:p99,limbo_bytes:max,rss_bytes:max,cpu_time:"
+	 "sum",
+	 "only these: METRIC or METRIC:STAT; '*' for all, which share alpha and need more "
+	 "repetitions"},
+	{"where", "COLUMN=GLOB,..", NULL,
+	 "only rows for which all hold, e.g. stage=max,strategy=mark*"},
 	{"fail-on", "WHAT,..", "regression", "regression (exit 1), inconclusive (exit 3), or none"},
-	{"allow-mixed", NULL, NULL, "compare results of other machines, builds and metric sets all the same"},
-	{"allow-build", NULL, NULL, "compare results of two builds (the usual case before a merge)"},
+	{"allow-mixed", NULL, NULL,
+	 "compare results of other machines, builds and metric sets all the same"},
+	{"allow-build", NULL, NULL,
+	 "compare results of two builds (the usual case before a merge)"},
 	{"format", "text|csv|markdown|json", "text", "how to print"},
-	{"color", "auto|always|never", "auto", "colour; auto: on a terminal, unless NO_COLOR is set"},
+	{"color", "auto|always|never", "auto",
+	 "colour; auto: on a terminal, unless NO_COLOR is set"},
 	{"resamples", "N", "2000", "resamples of the bootstrap"},
 	{"seed", "N", "1", "seed of the bootstrap"},
 	{NULL, NULL, NULL, NULL},
@@ -45,7 +53,8 @@ static int compare_parse_fail_on(struct compare_call *call, const char *text)
 
 		if (length == strlen("regression") && !strncmp(text, "regression", length)) {
 			call->fail_on_regression = true;
-		} else if (length == strlen("inconclusive") && !strncmp(text, "inconclusive", length)) {
+		} else if (length == strlen("inconclusive") &&
+			   !strncmp(text, "inconclusive", length)) {
 			call->fail_on_inconclusive = true;
 		} else if (length != strlen("none") || strncmp(text, "none", length)) {
 			cli_error("--fail-on: \"%.*s\" is unknown; it is a list of regression and "
@@ -62,9 +71,9 @@ static int compare_parse_fail_on(struct compare_call *call, const char *text)
 static int compare_parse_by(struct compare_call *call, const struct cli_args *args)
 {
 	static const enum table_column allowed[] = {
-		COL_strategy, COL_options,     COL_scenario, COL_threads, COL_keys,    COL_mix,	 COL_dist,
-		COL_unlink,   COL_alloc,       COL_arrival,  COL_trace,	  COL_stage,   COL_value_bytes,
-		COL_garbage_bytes,
+		COL_strategy, COL_options, COL_scenario,    COL_threads,       COL_keys,
+		COL_mix,      COL_dist,	   COL_unlink,	    COL_alloc,	       COL_arrival,
+		COL_trace,    COL_stage,   COL_value_bytes, COL_garbage_bytes,
 	};
 	const char *by = cli_get(args, "by");
 
@@ -76,7 +85,8 @@ static int compare_parse_by(struct compare_call *call, const struct cli_args *ar
 			call->options.by = (int)allowed[i];
 	}
 	if (call->options.by < 0) {
-		cli_error("--by=%s: that is no factor of the load; try strategy, options, scenario, threads, "
+		cli_error("--by=%s: that is no factor of the load; try strategy, options, "
+			  "scenario, threads, "
 			  "keys, mix, dist, unlink, alloc, arrival, trace, stage, value_bytes or "
 			  "garbage_bytes",
 			  by);
@@ -131,7 +141,8 @@ static int compare_check_operands(const struct cli_args *args)
 		cli_error("--base goes with --by");
 		return EXIT_USAGE;
 	}
-	cli_error("%zu files given; it is `compare BASE.csv NEW.csv`, or `compare --by=strategy FILE.csv`",
+	cli_error("%zu files given; it is `compare BASE.csv NEW.csv`, or `compare --by=strategy "
+		  "FILE.csv`",
 		  args->n_operands);
 	return EXIT_USAGE;
 }
@@ -173,8 +184,8 @@ static int compare_run(const struct compare_call *call, const struct table *cons
 	if (err) {
 		cli_error("%s", message);
 		code = err == -EXDEV ? EXIT_NOT_COMPARABLE : EXIT_USAGE;
-	} else if (compare_print(&c, &call->options, (enum compare_format)call->format, call->is_colored,
-				 stdout)) {
+	} else if (compare_print(&c, &call->options, (enum compare_format)call->format,
+				 call->is_colored, stdout)) {
 		cli_error("out of memory");
 		code = EXIT_USAGE;
 	} else {
@@ -211,7 +222,8 @@ const struct cli_command cmd_compare = {
 	.summary = "compare two results, or the strategies of one, with a noise-aware verdict",
 	.examples = "reclaimbench compare --allow-build before/run.csv after/run.csv\n"
 		    "reclaimbench compare --by=strategy --base=leak results/run.csv\n"
-		    "reclaimbench compare --metric='throughput,lifetime:p99' --fail-on=regression,inconclusive "
+		    "reclaimbench compare --metric='throughput,lifetime:p99' "
+		    "--fail-on=regression,inconclusive "
 		    "a.csv b.csv\n",
 	.options = compare_options_table,
 	.main = compare_main,

@@ -19,7 +19,8 @@ const struct cli_command cmd_table = {
 	.name = "table",
 	.operands = "DIR|FILE.csv",
 	.summary = "print the short table of a result, and what its self-checks said",
-	.examples = "reclaimbench table build/bench\nreclaimbench table results/reference/bench/run.csv",
+	.examples = "reclaimbench table build/bench\nreclaimbench table "
+		    "results/reference/bench/run.csv",
 	.options = table_options,
 	.main = table_main,
 };
@@ -30,9 +31,12 @@ static const struct {
 	const char *metric, *stat;
 	const char *phase; /* NULL: any */
 } figures[FIG_N] = {
-	[FIG_THROUGHPUT] = {"throughput", "rate", NULL}, [FIG_P50] = {"lifetime", "p50", "total"},
-	[FIG_P99] = {"lifetime", "p99", "total"},	 [FIG_LIMBO] = {"limbo_bytes", "max", NULL},
-	[FIG_RSS] = {"rss_bytes", "max", NULL},	 [FIG_ENTRY] = {"bytes_per_entry", "mean", NULL},
+	[FIG_THROUGHPUT] = {"throughput", "rate", NULL},
+	[FIG_P50] = {"lifetime", "p50", "total"},
+	[FIG_P99] = {"lifetime", "p99", "total"},
+	[FIG_LIMBO] = {"limbo_bytes", "max", NULL},
+	[FIG_RSS] = {"rss_bytes", "max", NULL},
+	[FIG_ENTRY] = {"bytes_per_entry", "mean", NULL},
 };
 
 #define MAX_REPS 64
@@ -164,7 +168,8 @@ static const char *line_text(char *buf, size_t size, struct line *line, enum fig
 	if (n == 0)
 		return "-";
 	qsort(line->values[f], n, sizeof(double), double_compare);
-	v = n % 2 ? line->values[f][n / 2] : (line->values[f][n / 2 - 1] + line->values[f][n / 2]) / 2;
+	v = n % 2 ? line->values[f][n / 2]
+		  : (line->values[f][n / 2 - 1] + line->values[f][n / 2]) / 2;
 	if (f == FIG_P50 || f == FIG_P99)
 		units_format_ns(text, sizeof(text), v);
 	else if (f == FIG_LIMBO || f == FIG_RSS)
@@ -174,9 +179,9 @@ static const char *line_text(char *buf, size_t size, struct line *line, enum fig
 	else
 		units_format_count(text, sizeof(text), v);
 	snprintf(buf, size, "%s%s%s",
-		 line->status[f] == STATUS_CENSORED ? ">" :
-		 line->status[f] == STATUS_WEAK	    ? "~" :
-						      "",
+		 line->status[f] == STATUS_CENSORED ? ">"
+		 : line->status[f] == STATUS_WEAK   ? "~"
+						    : "",
 		 text, f == FIG_THROUGHPUT ? "/s" : "");
 	return buf;
 }
@@ -211,17 +216,21 @@ static void lines_print(struct lines *lines, const struct table *t)
 		if (line->scenario != scenario) {
 			printf("%s%s\n", i ? "\n" : "", table_string(t, line->scenario));
 			printf("  %-9s %-22s %12s %12s %12s %11s %11s %9s\n", "stage", "strategy",
-			       "throughput", "lifetime P50", "P99", "limbo peak", "resident", "B/entry");
+			       "throughput", "lifetime P50", "P99", "limbo peak", "resident",
+			       "B/entry");
 			scenario = line->scenario;
 			stage = UINT32_MAX;
 		}
 		snprintf(name, sizeof(name), "%s%s%s", table_string(t, line->strategy),
-			 *table_string(t, line->options) ? ":" : "", table_string(t, line->options));
+			 *table_string(t, line->options) ? ":" : "",
+			 table_string(t, line->options));
 		printf("  %-9s %-22s %12s %12s %12s %11s %11s %9s%s\n",
 		       line->stage == stage ? "" : table_string(t, line->stage), name,
-		       line_text(text[0], 48, line, FIG_THROUGHPUT), line_text(text[1], 48, line, FIG_P50),
-		       line_text(text[2], 48, line, FIG_P99), line_text(text[3], 48, line, FIG_LIMBO),
-		       line_text(text[4], 48, line, FIG_RSS), line_text(text[5], 48, line, FIG_ENTRY),
+		       line_text(text[0], 48, line, FIG_THROUGHPUT),
+		       line_text(text[1], 48, line, FIG_P50), line_text(text[2], 48, line, FIG_P99),
+		       line_text(text[3], 48, line, FIG_LIMBO),
+		       line_text(text[4], 48, line, FIG_RSS),
+		       line_text(text[5], 48, line, FIG_ENTRY),
 		       line->status[FIG_THROUGHPUT] == STATUS_SATURATED ? "  saturated" : "");
 		stage = line->stage;
 	}
@@ -229,7 +238,8 @@ static void lines_print(struct lines *lines, const struct table *t)
 
 static void checks_print(const struct checks *c, unsigned n_reps)
 {
-	printf("\n> lower bound: not yet freed when the stage ended; ~ weak: few samples or cycles, or over 5 %% "
+	printf("\n> lower bound: not yet freed when the stage ended; ~ weak: few samples or "
+	       "cycles, or over 5 %% "
 	       "censored.\n");
 	if (n_reps == 1)
 		printf("One repetition: no interval; differences may be noise.\n");
@@ -238,20 +248,25 @@ static void checks_print(const struct checks *c, unsigned n_reps)
 	if (!c->n_little)
 		printf("Little's law:    not checked\n");
 	else
-		printf("Little's law:    %s in %u of %u stages, worst ratio %.5f (tolerance 2 %%)\n",
-		       c->n_little_bad ? "FAILS" : "holds", c->n_little_bad ? c->n_little_bad : c->n_little,
-		       c->n_little, c->worst_ratio);
+		printf("Little's law:    %s in %u of %u stages, worst ratio %.5f (tolerance 2 "
+		       "%%)\n",
+		       c->n_little_bad ? "FAILS" : "holds",
+		       c->n_little_bad ? c->n_little_bad : c->n_little, c->n_little,
+		       c->worst_ratio);
 	if (!c->n_conservation)
 		printf("conservation:    not checked\n");
 	else
 		printf("conservation:    allocated = live + limbo + freed, %s in %u of %u stages\n",
 		       c->n_conservation_bad ? "FAILS" : "exact",
-		       c->n_conservation_bad ? c->n_conservation_bad : c->n_conservation, c->n_conservation);
+		       c->n_conservation_bad ? c->n_conservation_bad : c->n_conservation,
+		       c->n_conservation);
 	if (c->n_cost)
-		printf("cost of tracking: %.2f to %.2f x the time without, unthrottled, in %u cells\n", c->cost_min,
-		       c->cost_max, c->n_cost);
+		printf("cost of tracking: %.2f to %.2f x the time without, unthrottled, in %u "
+		       "cells\n",
+		       c->cost_min, c->cost_max, c->n_cost);
 	if (c->n_failed)
-		printf("failed rows:     %u; `grep ,failed, run.csv` gives the reasons\n", c->n_failed);
+		printf("failed rows:     %u; `grep ,failed, run.csv` gives the reasons\n",
+		       c->n_failed);
 }
 
 static int table_show(const char *path)
@@ -274,7 +289,9 @@ static int table_show(const char *path)
 		status = EXIT_USAGE;
 	} else {
 		for (size_t i = 0; i < lines.n; i++)
-			n_reps = lines.at[i].n[FIG_THROUGHPUT] > n_reps ? lines.at[i].n[FIG_THROUGHPUT] : n_reps;
+			n_reps = lines.at[i].n[FIG_THROUGHPUT] > n_reps
+					 ? lines.at[i].n[FIG_THROUGHPUT]
+					 : n_reps;
 		lines_print(&lines, t);
 		checks_print(&checks, n_reps);
 		if (checks.n_little_bad || checks.n_conservation_bad)

@@ -16,12 +16,9 @@
 #define MAX_ORIGINS 256u
 
 static const char *const compare_verdict_names[COMPARE_N_VERDICTS] = {
-	[COMPARE_REGRESSION] = "regression",
-	[COMPARE_IMPROVEMENT] = "improvement",
-	[COMPARE_DIFFERENT] = "different",
-	[COMPARE_SAME] = "same",
-	[COMPARE_INCONCLUSIVE] = "inconclusive",
-	[COMPARE_TOO_FEW] = "too few",
+	[COMPARE_REGRESSION] = "regression",	 [COMPARE_IMPROVEMENT] = "improvement",
+	[COMPARE_DIFFERENT] = "different",	 [COMPARE_SAME] = "same",
+	[COMPARE_INCONCLUSIVE] = "inconclusive", [COMPARE_TOO_FEW] = "too few",
 	[COMPARE_ONE_SIDED] = "one-sided",
 };
 
@@ -193,8 +190,8 @@ static void compare_point(struct compare_row *row, struct stats_interval interva
 }
 
 /* Ratios of what may be negative mean nothing: then the difference is taken. */
-static int compare_measure(struct compare_row *row, const struct stats_obs *a, const struct stats_obs *b,
-			   const struct compare_options *options)
+static int compare_measure(struct compare_row *row, const struct stats_obs *a,
+			   const struct stats_obs *b, const struct compare_options *options)
 {
 	const double confidence = 1 - options->alpha;
 	const size_t na = row->n_base;
@@ -202,7 +199,8 @@ static int compare_measure(struct compare_row *row, const struct stats_obs *a, c
 	struct stats_interval interval;
 	int err;
 
-	row->effect = (na && a[0].value < 0) || (nb && b[0].value < 0) ? STATS_DIFFERENCE : STATS_RATIO;
+	row->effect =
+		(na && a[0].value < 0) || (nb && b[0].value < 0) ? STATS_DIFFERENCE : STATS_RATIO;
 	row->base = stats_median(a, na);
 	row->new = stats_median(b, nb);
 	err = stats_bootstrap_median(a, na, confidence, options->n_resamples, options->seed,
@@ -281,14 +279,15 @@ static int compare_setting(struct comparison *c, const struct compare_samples *s
 	while (base_end < end && s->all[base_end].variant == 0)
 		base_end++;
 	if (base_end == end)
-		return compare_fill_row(c, s, &s->all[first], end - first, &s->all[end], 0, options);
+		return compare_fill_row(c, s, &s->all[first], end - first, &s->all[end], 0,
+					options);
 	for (size_t at = base_end; at < end && !err;) {
 		size_t next = at;
 
 		while (next < end && s->all[next].variant == s->all[at].variant)
 			next++;
-		err = compare_fill_row(c, s, &s->all[first], base_end - first, &s->all[at], next - at,
-				       options);
+		err = compare_fill_row(c, s, &s->all[first], base_end - first, &s->all[at],
+				       next - at, options);
 		at = next;
 	}
 	return err;
@@ -363,8 +362,9 @@ out:
 	return err;
 }
 
-static enum compare_verdict compare_decide(const struct compare_row *row, enum compare_better better,
-					   size_t n_family, const struct compare_options *options)
+static enum compare_verdict compare_decide(const struct compare_row *row,
+					   enum compare_better better, size_t n_family,
+					   const struct compare_options *options)
 {
 	const double limit = row->effect == STATS_RATIO
 				     ? options->min_effect
@@ -401,8 +401,9 @@ static int compare_judge(struct comparison *c, const struct compare_options *opt
 		struct compare_row *row = &c->rows[i];
 		const enum compare_better better = c->tables[row->table].better;
 		const size_t n = better == COMPARE_NO_BETTER ? n_undirected : c->n_family;
-		const double sd = row->detectable / stats_detectable_sd(row->n_base, row->n_new,
-									options->alpha, COMPARE_POWER);
+		const double sd =
+			row->detectable /
+			stats_detectable_sd(row->n_base, row->n_new, options->alpha, COMPARE_POWER);
 
 		row->verdict = compare_decide(row, better, n, options);
 		c->n_verdicts[row->verdict]++;
@@ -447,8 +448,8 @@ static int compare_row_order(const void *left, const void *right, void *user)
 }
 
 /* Files with other metrics or cells compare only by leave; failed cells explain what is missing. */
-static int compare_check_sets(struct comparison *c, const struct compare_options *options, char *message,
-			      size_t message_size)
+static int compare_check_sets(struct comparison *c, const struct compare_options *options,
+			      char *message, size_t message_size)
 {
 	const struct compare_row *first = NULL;
 	const size_t n = c->n_verdicts[COMPARE_ONE_SIDED];
@@ -463,10 +464,12 @@ static int compare_check_sets(struct comparison *c, const struct compare_options
 	const char *side = first->n_base ? c->base_name : c->new_name;
 
 	if (c->n_failed || options->allow_metrics)
-		return compare_remark(c, "%zu figures are in one of the two files only, e.g. %s %s %s in %s",
-				      n, t->metric, t->stat, first->label, side);
+		return compare_remark(
+			c, "%zu figures are in one of the two files only, e.g. %s %s %s in %s", n,
+			t->metric, t->stat, first->label, side);
 	snprintf(message, message_size,
-		 "not comparable: %zu figures are in one of the two files only, e.g. %s %s %s in %s; compare "
+		 "not comparable: %zu figures are in one of the two files only, e.g. %s %s %s in "
+		 "%s; compare "
 		 "results of one job file, choose with --metric or --where, or give --allow-mixed",
 		 n, t->metric, t->stat, *first->label ? first->label : "(one cell)", side);
 	return -EXDEV;
@@ -484,7 +487,8 @@ static int compare_finish(struct comparison *c, const struct compare_samples *s,
 			compare_row_order, c);
 	c->n_failed = s->n_failed;
 	if (c->n_failed) {
-		err = compare_remark(c, "%zu failed rows: their cells are missing here", c->n_failed);
+		err = compare_remark(c, "%zu failed rows: their cells are missing here",
+				     c->n_failed);
 		if (err)
 			return err;
 	}
@@ -525,7 +529,8 @@ int compare_tables(struct comparison *c, const struct table *const tables[2],
 		err = compare_keep_variants(c, &s, tables[0], options);
 	if (!err && !s.n) {
 		snprintf(message, message_size, "%s: no row with a value%s", table_path(tables[0]),
-			 options->metrics || options->where ? " is left by --metric and --where" : "");
+			 options->metrics || options->where ? " is left by --metric and --where"
+							    : "");
 		err = s.n_failed ? 0 : -EINVAL;
 	}
 	if (!err)

@@ -22,14 +22,14 @@
 
 struct compare_options {
 	double alpha;
-	double min_effect; /* a share: 0.05 is 5 % */
+	double min_effect;  /* a share: 0.05 is 5 % */
 	bool allow_machine; /* compare although the machine differs */
 	bool allow_build;
 	bool allow_metrics;
-	int by;		      /* enum table_column; -1: two files */
-	const char *base;     /* by: the base's text; NULL: the first in the file */
-	const char *metrics;  /* globs METRIC[:STAT],..; NULL: all */
-	const char *where;    /* COLUMN=GLOB,..; NULL: all rows */
+	int by;		     /* enum table_column; -1: two files */
+	const char *base;    /* by: the base's text; NULL: the first in the file */
+	const char *metrics; /* globs METRIC[:STAT],..; NULL: all */
+	const char *where;   /* COLUMN=GLOB,..; NULL: all rows */
 	size_t n_resamples;
 	uint64_t seed;
 };
@@ -40,7 +40,7 @@ enum compare_verdict {
 	COMPARE_DIFFERENT, /* as sure as a regression, but the metric has no better direction */
 	COMPARE_SAME,	   /* the whole interval lies within min_effect */
 	COMPARE_INCONCLUSIVE,
-	COMPARE_TOO_FEW, /* inconclusive, and no outcome could have reached alpha */
+	COMPARE_TOO_FEW,   /* inconclusive, and no outcome could have reached alpha */
 	COMPARE_ONE_SIDED, /* only the base, or only the variant, has values */
 	COMPARE_N_VERDICTS
 };
@@ -48,19 +48,19 @@ enum compare_verdict {
 enum compare_better { COMPARE_LOWER, COMPARE_HIGHER, COMPARE_NO_BETTER };
 
 struct compare_row {
-	size_t table;	     /* index into tables[] of the comparison */
-	char *label;	     /* what tells this row from others of its table; owned */
-	size_t variant;	     /* by a column: what is compared with the base, in variant_names; else 1 */
-	size_t n_base, n_new; /* repetitions with a value */
+	size_t table;	/* index into tables[] of the comparison */
+	char *label;	/* what tells this row from others of its table; owned */
+	size_t variant; /* by a column: what is compared with the base, in variant_names; else 1 */
+	size_t n_base, n_new;	    /* repetitions with a value */
 	struct stats_obs base, new; /* medians */
 	struct stats_interval base_interval, new_interval;
 	enum stats_effect effect;
 	double change; /* ratio - 1, or the difference; a bound when either median is one */
 	struct stats_interval change_interval; /* of the ratio - 1, or of the difference */
-	bool is_weak;	  /* a value of status weak, estimated or saturated is among them */
+	bool is_weak; /* a value of status weak, estimated or saturated is among them */
 	struct stats_test test;
 	double p_holm; /* NaN: not tested */
-	double shift; /* Hodges and Lehmann, in the unit */
+	double shift;  /* Hodges and Lehmann, in the unit */
 	double detectable; /* smallest detectable effect, a share of the base's median (or in the unit) */
 	size_t reps_needed; /* that would decide a shift as seen; 0: more than STATS_REPS_MAX */
 	enum compare_verdict verdict;
@@ -80,10 +80,10 @@ struct comparison {
 	struct compare_row *rows; /* by table; inside it the worst first */
 	size_t n_rows;
 	size_t n_verdicts[COMPARE_N_VERDICTS];
-	size_t n_family; /* tests that share alpha */
-	size_t n_failed; /* failed rows in both files */
+	size_t n_family;		  /* tests that share alpha */
+	size_t n_failed;		  /* failed rows in both files */
 	const char *base_name, *new_name; /* files, or the base's text and "the others" */
-	char **variant_names; /* by a column: [0] is the base */
+	char **variant_names;		  /* by a column: [0] is the base */
 	size_t n_variant_names;
 	char **remarks; /* what the reader must know: ignored differences, failed cells */
 	size_t n_remarks;

@@ -18,7 +18,7 @@ struct compare_sample {
 };
 
 struct compare_samples {
-	struct intern texts; /* heads, settings, variants and run ids by their text */
+	struct intern texts;	    /* heads, settings, variants and run ids by their text */
 	struct compare_sample *all; /* sorted by head (as first seen), setting, variant */
 	size_t n;
 	uint32_t *variants; /* ids in texts, by number */

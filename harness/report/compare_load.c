@@ -16,13 +16,13 @@ static const enum table_column head_columns[] = {
 /* A row of it has one of each of these.  Not in it: what is measured or differs by repetition (seed,
  * stage_s), and what follows from the rest (offered_ops_per_s from stage). */
 static const enum table_column setting_columns[] = {
-	COL_cell_id, COL_scenario, COL_strategy,    COL_options,       COL_threads,
-	COL_keys,    COL_mix,	   COL_dist,	    COL_value_bytes,   COL_garbage_bytes,
-	COL_unlink,  COL_alloc,	   COL_arrival,	    COL_trace,	       COL_stage,
+	COL_cell_id, COL_scenario, COL_strategy, COL_options,	  COL_threads,
+	COL_keys,    COL_mix,	   COL_dist,	 COL_value_bytes, COL_garbage_bytes,
+	COL_unlink,  COL_alloc,	   COL_arrival,	 COL_trace,	  COL_stage,
 };
 
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define KEY_BYTES   4096
+#define KEY_BYTES 4096
 
 /* Columns that cannot be part of the setting when the variants differ in `by`. */
 static bool compare_follows(int by, enum table_column column)
@@ -42,7 +42,8 @@ static uint32_t compare_key(struct intern *texts, const struct table *t, size_t 
 	size_t used = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const char *text = compare_follows(by, columns[i]) ? "" : table_text(t, row, columns[i]);
+		const char *text =
+			compare_follows(by, columns[i]) ? "" : table_text(t, row, columns[i]);
 		const size_t length = strlen(text);
 
 		if (used + length + 1 > sizeof(key))
@@ -92,7 +93,8 @@ static int compare_where_holds(const char *where, const struct table *t, size_t 
 
 		if (!value || column < 0) {
 			snprintf(message, message_size,
-				 "--where=%s: '%s' is not COLUMN=TEXT with a column of the results, e.g. "
+				 "--where=%s: '%s' is not COLUMN=TEXT with a column of the "
+				 "results, e.g. "
 				 "--where=stage=max,strategy=mark",
 				 where, glob);
 			return -EINVAL;
@@ -105,7 +107,8 @@ static int compare_where_holds(const char *where, const struct table *t, size_t 
 }
 
 /* The variant's name: the column's text, and for strategies their options too. */
-static uint32_t compare_variant_text(struct compare_samples *s, const struct table *t, size_t row, int by)
+static uint32_t compare_variant_text(struct compare_samples *s, const struct table *t, size_t row,
+				     int by)
 {
 	char text[1024];
 	const char *value = table_text(t, row, (enum table_column)by);
@@ -154,17 +157,20 @@ static int compare_add_row(struct compare_samples *s, const struct table *t, siz
 		.row = row,
 		.table = t,
 	};
-	if (sample->head == INTERN_NONE || sample->setting == INTERN_NONE || sample->run == INTERN_NONE)
+	if (sample->head == INTERN_NONE || sample->setting == INTERN_NONE ||
+	    sample->run == INTERN_NONE)
 		return -ENOMEM;
 	s->n++;
 	return 0;
 }
 
 static int compare_add_table(struct compare_samples *s, const struct table *t, int file,
-			     const struct compare_options *options, char *message, size_t message_size)
+			     const struct compare_options *options, char *message,
+			     size_t message_size)
 {
 	for (size_t row = 0; row < table_n_rows(t); row++) {
-		const int holds = compare_where_holds(options->where, t, row, message, message_size);
+		const int holds =
+			compare_where_holds(options->where, t, row, message, message_size);
 		int err;
 
 		if (holds < 0)
@@ -193,7 +199,8 @@ static int compare_choose_base(struct compare_samples *s, const struct compare_o
 
 	if (options->by < 0 || !options->base)
 		return 0;
-	while (base < s->n_variants && strcmp(intern_text(&s->texts, s->variants[base]), options->base))
+	while (base < s->n_variants &&
+	       strcmp(intern_text(&s->texts, s->variants[base]), options->base))
 		base++;
 	if (base == s->n_variants) {
 		int n = snprintf(message, message_size, "--base=%s: the file has", options->base);
@@ -249,17 +256,20 @@ static int compare_check(const struct compare_samples *s, char *message, size_t 
 
 		if (compare_is_same_group(x, y) && x->run == y->run && x->rep == y->rep) {
 			snprintf(message, message_size,
-				 "%s:%zu: repetition %s of %s %s stands already at line %zu; a file merged "
+				 "%s:%zu: repetition %s of %s %s stands already at line %zu; a "
+				 "file merged "
 				 "twice, or cells that differ in no column (choose with --where)",
 				 table_path(y->table), table_line(y->table, y->row),
 				 table_text(y->table, y->row, COL_rep),
 				 table_text(y->table, y->row, COL_metric),
-				 table_text(y->table, y->row, COL_stat), table_line(x->table, x->row));
+				 table_text(y->table, y->row, COL_stat),
+				 table_line(x->table, x->row));
 			return -EINVAL;
 		}
 		if (x->head == y->head && strcmp(table_text(x->table, x->row, COL_unit),
 						 table_text(y->table, y->row, COL_unit))) {
-			snprintf(message, message_size, "%s:%zu: %s %s in '%s', but in '%s' at %s:%zu",
+			snprintf(message, message_size,
+				 "%s:%zu: %s %s in '%s', but in '%s' at %s:%zu",
 				 table_path(y->table), table_line(y->table, y->row),
 				 table_text(y->table, y->row, COL_metric),
 				 table_text(y->table, y->row, COL_stat),
@@ -281,7 +291,8 @@ static void compare_find_varying(struct compare_samples *s, int by)
 		for (size_t c = 0; c < N_OF(setting_columns); c++) {
 			const enum table_column column = setting_columns[c];
 
-			if (s->varies[column] || column == COL_cell_id || compare_follows(by, column))
+			if (s->varies[column] || column == COL_cell_id ||
+			    compare_follows(by, column))
 				continue;
 			s->varies[column] = strcmp(table_text(x->table, x->row, column),
 						   table_text(y->table, y->row, column)) != 0;

@@ -13,7 +13,17 @@
 
 #define CELL_BYTES 256
 
-enum cell { CELL_LABEL, CELL_BASE, CELL_NEW, CELL_CHANGE, CELL_P, CELL_N, CELL_FINDS, CELL_VERDICT, N_CELLS };
+enum cell {
+	CELL_LABEL,
+	CELL_BASE,
+	CELL_NEW,
+	CELL_CHANGE,
+	CELL_P,
+	CELL_N,
+	CELL_FINDS,
+	CELL_VERDICT,
+	N_CELLS
+};
 
 struct line {
 	char cells[N_CELLS][CELL_BYTES];
@@ -41,8 +51,8 @@ static double print_half_width(struct stats_obs median, struct stats_interval in
 	return fmax(median.value - interval.low, interval.high - median.value);
 }
 
-static void print_median(char *buf, size_t size, struct stats_obs median, struct stats_interval interval,
-			 const char *unit)
+static void print_median(char *buf, size_t size, struct stats_obs median,
+			 struct stats_interval interval, const char *unit)
 {
 	char figure[64];
 	const double half = print_half_width(median, interval);
@@ -106,7 +116,8 @@ static void print_verdict(char *buf, size_t size, const struct compare_row *row)
 	if (row->base.is_bound || row->new.is_bound)
 		snprintf(reps, sizeof(reps), "; bounds: a longer stage would tell, not more reps");
 	else if (row->reps_needed)
-		snprintf(reps, sizeof(reps), "; %zu reps a side would decide this shift", row->reps_needed);
+		snprintf(reps, sizeof(reps), "; %zu reps a side would decide this shift",
+			 row->reps_needed);
 	else if (row->shift != 0)
 		snprintf(reps, sizeof(reps), "; over %d reps would be needed", STATS_REPS_MAX);
 	switch (row->verdict) {
@@ -129,7 +140,8 @@ static void print_verdict(char *buf, size_t size, const struct compare_row *row)
 		strncat(buf, " (weak figures)", size - strlen(buf) - 1);
 }
 
-static void print_label(char *buf, size_t size, const struct comparison *c, const struct compare_row *row)
+static void print_label(char *buf, size_t size, const struct comparison *c,
+			const struct compare_row *row)
 {
 	const char *variant = c->variant_names ? c->variant_names[row->variant] : "";
 
@@ -137,8 +149,8 @@ static void print_label(char *buf, size_t size, const struct comparison *c, cons
 		 !*variant && !*row->label ? "all" : row->label);
 }
 
-static void print_make_line(struct line *line, const struct comparison *c, const struct compare_row *row,
-			    const char *unit)
+static void print_make_line(struct line *line, const struct comparison *c,
+			    const struct compare_row *row, const char *unit)
 {
 	memset(line, 0, sizeof(*line));
 	print_label(line->cells[CELL_LABEL], CELL_BYTES, c, row);
@@ -162,11 +174,13 @@ static void print_make_line(struct line *line, const struct comparison *c, const
 	print_verdict(line->cells[CELL_VERDICT], CELL_BYTES, row);
 }
 
-static void print_head(struct line *head, const struct comparison *c, const struct compare_options *options)
+static void print_head(struct line *head, const struct comparison *c,
+		       const struct compare_options *options)
 {
 	memset(head, 0, sizeof(*head));
 	snprintf(head->cells[CELL_LABEL], CELL_BYTES, "cell");
-	snprintf(head->cells[CELL_BASE], CELL_BYTES, "%s", c->variant_names ? c->base_name : "base");
+	snprintf(head->cells[CELL_BASE], CELL_BYTES, "%s",
+		 c->variant_names ? c->base_name : "base");
 	snprintf(head->cells[CELL_NEW], CELL_BYTES, "new");
 	snprintf(head->cells[CELL_CHANGE], CELL_BYTES, "change [%g%%]", 100 * (1 - options->alpha));
 	snprintf(head->cells[CELL_P], CELL_BYTES, "p");
@@ -177,7 +191,8 @@ static void print_head(struct line *head, const struct comparison *c, const stru
 
 static void print_title(char *buf, size_t size, const struct compare_table *t)
 {
-	const char *const parts[] = {t->metric, t->phase, t->stat, t->object, t->role, t->table_state};
+	const char *const parts[] = {t->metric, t->phase, t->stat,
+				     t->object, t->role,  t->table_state};
 	size_t used = 0;
 
 	buf[0] = '\0';
@@ -210,8 +225,8 @@ static void print_safely(FILE *out, const char *text)
 		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
 }
 
-static void print_padded(FILE *out, const struct line *line, const int *widths, enum term_style style,
-			 bool is_colored)
+static void print_padded(FILE *out, const struct line *line, const int *widths,
+			 enum term_style style, bool is_colored)
 {
 	for (int i = 0; i < N_CELLS; i++) {
 		const char *text = line->cells[i];
@@ -254,8 +269,9 @@ static bool print_geomean(const struct comparison *c, const struct compare_table
 	for (size_t i = t->first; i < t->first + t->n; i++) {
 		const struct compare_row *row = &c->rows[i];
 
-		if (row->effect != STATS_RATIO || !row->n_base || !row->n_new || row->base.is_bound ||
-		    row->new.is_bound || !(row->change > -1) || isinf(row->change))
+		if (row->effect != STATS_RATIO || !row->n_base || !row->n_new ||
+		    row->base.is_bound || row->new.is_bound || !(row->change > -1) ||
+		    isinf(row->change))
 			return false;
 		logs += log(row->change + 1);
 	}
@@ -264,7 +280,8 @@ static bool print_geomean(const struct comparison *c, const struct compare_table
 }
 
 static void print_table_text(const struct comparison *c, const struct compare_table *t,
-			     const struct line *head, struct line *lines, bool is_colored, FILE *out)
+			     const struct line *head, struct line *lines, bool is_colored,
+			     FILE *out)
 {
 	char title[512];
 	int widths[N_CELLS];
@@ -286,7 +303,8 @@ static void print_table_text(const struct comparison *c, const struct compare_ta
 	fprintf(out, "%s\n", term_style(is_colored, TERM_RESET));
 	print_padded(out, head, widths, TERM_RESET, false);
 	for (size_t r = 0; r < t->n; r++)
-		print_padded(out, &lines[r], widths, print_style(c->rows[t->first + r].verdict), is_colored);
+		print_padded(out, &lines[r], widths, print_style(c->rows[t->first + r].verdict),
+			     is_colored);
 	if (print_geomean(c, t, &geomean)) {
 		char percent[64];
 
@@ -313,15 +331,17 @@ static void print_summary(const struct comparison *c, const struct compare_optio
 				compare_verdict_name((enum compare_verdict)v));
 	}
 	fprintf(out,
-		".\n%sp: Mann-Whitney, two-sided, after Holm over %zu tests; [..]: bootstrap, seed %llu; "
-		"alpha %g, min-effect %g%%.\n%sfinds: the smallest change that this many repetitions "
+		".\n%sp: Mann-Whitney, two-sided, after Holm over %zu tests; [..]: bootstrap, seed "
+		"%llu; "
+		"alpha %g, min-effect %g%%.\n%sfinds: the smallest change that this many "
+		"repetitions "
 		"find with %.0f%% probability (one test).\n",
 		prefix, c->n_family, (unsigned long long)options->seed, options->alpha,
 		100 * options->min_effect, prefix, 100 * COMPARE_POWER);
 }
 
-static int print_text(const struct comparison *c, const struct compare_options *options, bool is_colored,
-		      FILE *out)
+static int print_text(const struct comparison *c, const struct compare_options *options,
+		      bool is_colored, FILE *out)
 {
 	struct line head;
 
@@ -368,7 +388,8 @@ static void print_markdown_line(FILE *out, const struct line *line)
 	fputs("|\n", out);
 }
 
-static int print_markdown(const struct comparison *c, const struct compare_options *options, FILE *out)
+static int print_markdown(const struct comparison *c, const struct compare_options *options,
+			  FILE *out)
 {
 	struct line *line = malloc(sizeof(*line));
 	char title[512];
@@ -408,7 +429,8 @@ struct print_field {
 
 #define N_FIELDS 32
 
-static size_t print_fields(struct print_field *f, const struct comparison *c, const struct compare_row *row)
+static size_t print_fields(struct print_field *f, const struct comparison *c,
+			   const struct compare_row *row)
 {
 	static const char *const better[] = {"lower", "higher", ""};
 	const struct compare_table *t = &c->tables[row->table];
@@ -423,7 +445,8 @@ static size_t print_fields(struct print_field *f, const struct comparison *c, co
 		{"better", better[t->better], 0, false},
 		{"cell", row->label, 0, false},
 		{"base_name", c->base_name, 0, false},
-		{"new_name", c->variant_names ? c->variant_names[row->variant] : c->new_name, 0, false},
+		{"new_name", c->variant_names ? c->variant_names[row->variant] : c->new_name, 0,
+		 false},
 		{"n_base", NULL, (double)row->n_base, false},
 		{"n_new", NULL, (double)row->n_new, false},
 		{"base", NULL, row->base.value, false},
@@ -489,10 +512,10 @@ static json_t *print_json_row(const struct comparison *c, const struct compare_r
 
 	for (size_t i = 0; object && i < n; i++) {
 		/* Infinite and absent numbers are null; text that is not UTF-8 too. */
-		json_t *value = f[i].text	       ? json_string(f[i].text)
-				: f[i].is_flag	       ? json_boolean(f[i].number != 0)
+		json_t *value = f[i].text		? json_string(f[i].text)
+				: f[i].is_flag		? json_boolean(f[i].number != 0)
 				: isfinite(f[i].number) ? json_real(f[i].number)
-						       : NULL;
+							: NULL;
 
 		err |= json_object_set_new(object, f[i].name, value ? value : json_null());
 	}
@@ -516,10 +539,11 @@ static int print_json(const struct comparison *c, const struct compare_options *
 
 		err = json_array_append_new(remarks, text ? text : json_null());
 	}
-	json_t *all = json_pack("{s:f, s:f, s:I, s:I, s:I, s:o, s:o}", "alpha", options->alpha, "min_effect",
-				options->min_effect, "seed", (json_int_t)options->seed, "family",
-				(json_int_t)c->n_family, "failed", (json_int_t)c->n_failed, "notes", remarks,
-				"figures", rows);
+	json_t *all =
+		json_pack("{s:f, s:f, s:I, s:I, s:I, s:o, s:o}", "alpha", options->alpha,
+			  "min_effect", options->min_effect, "seed", (json_int_t)options->seed,
+			  "family", (json_int_t)c->n_family, "failed", (json_int_t)c->n_failed,
+			  "notes", remarks, "figures", rows);
 
 	if (!all)
 		return -ENOMEM; /* json_pack() has released what it was given */

@@ -259,10 +259,11 @@ static int report_check_header(int fd, bool is_timeline, off_t size)
 	if (found == NULL)
 		return result;
 	result = pread(fd, found, want, 0) == (ssize_t)want &&
-				 memcmp(found, report_header(is_timeline), want > n ? n : want) == 0 &&
-				 (want <= n || found[n] == '\n' || found[n] == '\r') ?
-			 0 :
-			 -EINVAL;
+				 memcmp(found, report_header(is_timeline), want > n ? n : want) ==
+					 0 &&
+				 (want <= n || found[n] == '\n' || found[n] == '\r')
+			 ? 0
+			 : -EINVAL;
 	free(found);
 	return result;
 }

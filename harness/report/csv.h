@@ -38,7 +38,7 @@ struct report_stage {
 struct report_row {
 	const char *role, *object, *phase, *table_state;
 	const char *metric, *stat;
-	double value; /* NaN is written as an empty field */
+	double value;		   /* NaN is written as an empty field */
 	const char *unit, *better; /* "lower", "higher", "" */
 	uint64_t n;
 	uint64_t sampled_1_in;
@@ -48,7 +48,8 @@ struct report_row {
 /* One sample of the timeline. */
 struct report_sample {
 	const char *stage;
-	uint64_t time_ns; /* since the first measured stage began; warm-up is negative time and left out */
+	uint64_t
+		time_ns; /* since the first measured stage began; warm-up is negative time and left out */
 	uint64_t limbo_bytes, limbo_objects;
 	uint64_t live_bytes;	/* allocated - limbo - freed, of the map */
 	uint64_t garbage_bytes; /* allocated beside the map and not yet freed */

@@ -96,7 +96,8 @@ static char *intern_store(struct intern *in, const char *text, size_t length)
 	struct intern_block *b = in->blocks;
 
 	if (!b || b->size - b->used < length + 1) {
-		const size_t size = length + 1 > INTERN_BLOCK_BYTES ? length + 1 : INTERN_BLOCK_BYTES;
+		const size_t size =
+			length + 1 > INTERN_BLOCK_BYTES ? length + 1 : INTERN_BLOCK_BYTES;
 
 		b = malloc(sizeof(*b) + size);
 		if (!b)

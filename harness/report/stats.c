@@ -53,8 +53,8 @@ static size_t stats_n_smaller(const struct stats_obs *group, size_t n, struct st
 
 	while (low < high) {
 		const size_t middle = (low + high) / 2;
-		const bool is_below = x.is_bound ? group[middle].value <= x.value
-						 : group[middle].value < x.value;
+		const bool is_below =
+			x.is_bound ? group[middle].value <= x.value : group[middle].value < x.value;
 
 		if (is_below)
 			low = middle + 1;
@@ -99,7 +99,8 @@ static size_t stats_n_larger(const struct stats_obs *group, size_t n, struct sta
 }
 
 /* The scores of all of a, then all of b.  NULL when memory is short; the caller frees. */
-static int64_t *stats_scores(const struct stats_obs *a, size_t na, const struct stats_obs *b, size_t nb)
+static int64_t *stats_scores(const struct stats_obs *a, size_t na, const struct stats_obs *b,
+			     size_t nb)
 {
 	const size_t n = na + nb;
 	struct stats_obs *all = malloc(n * sizeof(*all));
@@ -273,7 +274,8 @@ static double stats_nth_difference(const struct stats_obs *a, size_t na, const s
 	return stats_double_at(low);
 }
 
-double stats_hodges_lehmann(const struct stats_obs *a, size_t na, const struct stats_obs *b, size_t nb)
+double stats_hodges_lehmann(const struct stats_obs *a, size_t na, const struct stats_obs *b,
+			    size_t nb)
 {
 	const double pairs = (double)na * (double)nb;
 
@@ -339,7 +341,8 @@ double stats_pooled_sd(const struct stats_obs *a, size_t na, const struct stats_
 {
 	if (na < 2 || nb < 2)
 		return NAN;
-	return sqrt((stats_sum_of_squares(a, na) + stats_sum_of_squares(b, nb)) / (double)(na + nb - 2));
+	return sqrt((stats_sum_of_squares(a, na) + stats_sum_of_squares(b, nb)) /
+		    (double)(na + nb - 2));
 }
 
 double stats_normal_quantile(double p)

@@ -51,7 +51,8 @@ double stats_min_p(size_t na, size_t nb);
 
 /* Hodges and Lehmann's shift: the median of all differences b - a, bounds taken at their value.
  * O((na + nb) * 64) time, no memory. */
-double stats_hodges_lehmann(const struct stats_obs *a, size_t na, const struct stats_obs *b, size_t nb);
+double stats_hodges_lehmann(const struct stats_obs *a, size_t na, const struct stats_obs *b,
+			    size_t nb);
 
 /* b / a, where 0 / 0 is 1. */
 double stats_ratio(double b, double a);
@@ -70,8 +71,9 @@ int stats_bootstrap(const struct stats_obs *a, size_t na, const struct stats_obs
 		    struct stats_interval *out) __attribute__((warn_unused_result));
 
 /* Percentile bootstrap of the median of one group. */
-int stats_bootstrap_median(const struct stats_obs *x, size_t n, double confidence, size_t n_resamples,
-			   uint64_t seed, struct stats_interval *out) __attribute__((warn_unused_result));
+int stats_bootstrap_median(const struct stats_obs *x, size_t n, double confidence,
+			   size_t n_resamples, uint64_t seed, struct stats_interval *out)
+	__attribute__((warn_unused_result));
 
 /* Holm's step-down adjustment: adjusted[i] < alpha rejects i, family-wise. */
 int stats_holm(const double *p, double *adjusted, size_t n) __attribute__((warn_unused_result));

@@ -12,9 +12,9 @@
 
 #include "report/table_internal.h"
 
-#define READ_BYTES	  (256u * 1024u)
-#define MAX_FILE_COLUMNS  256u
-#define MAX_WARNINGS	  100u
+#define READ_BYTES (256u * 1024u)
+#define MAX_FILE_COLUMNS 256u
+#define MAX_WARNINGS 100u
 #define COLUMN_IS_UNKNOWN (-1)
 
 /* Where the unit of a metric and statistic was first seen. */
@@ -31,11 +31,11 @@ struct table_reader {
 	struct csv_parser csv;
 	char *error;
 	size_t error_size;
-	int failed; /* 0 or -errno; once set, nothing more is read */
-	size_t line;	 /* the line that is being fed */
-	size_t row_line; /* where the current row began */
-	size_t n_fields; /* of the current row so far */
-	size_t n_columns; /* of the file's header; 0 before it */
+	int failed;		       /* 0 or -errno; once set, nothing more is read */
+	size_t line;		       /* the line that is being fed */
+	size_t row_line;	       /* where the current row began */
+	size_t n_fields;	       /* of the current row so far */
+	size_t n_columns;	       /* of the file's header; 0 before it */
 	int columns[MAX_FILE_COLUMNS]; /* enum table_column, or COLUMN_IS_UNKNOWN */
 	uint32_t ids[TABLE_N_COLUMNS];
 	double value;
@@ -100,14 +100,14 @@ static void table_take_name(struct table_reader *r, const char *text, size_t len
 			   MAX_FILE_COLUMNS);
 		return;
 	}
-	snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name) - 1),
-		 text);
+	snprintf(name, sizeof(name), "%.*s",
+		 (int)(length < sizeof(name) ? length : sizeof(name) - 1), text);
 	const int column = table_column_find(name);
 
 	for (size_t i = 0; column >= 0 && i < r->n_fields; i++) {
 		if (r->columns[i] == column)
-			table_fail(r, -EINVAL, r->row_line, "column '%s' stands twice in the header",
-				   name);
+			table_fail(r, -EINVAL, r->row_line,
+				   "column '%s' stands twice in the header", name);
 	}
 	if (column < 0)
 		table_warn(r, r->row_line, "unknown column '%s' is ignored", name);
@@ -133,8 +133,9 @@ static void table_end_header(struct table_reader *r)
 			 table_column_name(c));
 	}
 	if (n_missing == TABLE_N_COLUMNS)
-		table_fail(r, -EINVAL, r->row_line,
-			   "no known column: the first line of a results file is 'schema,run_id,...'");
+		table_fail(
+			r, -EINVAL, r->row_line,
+			"no known column: the first line of a results file is 'schema,run_id,...'");
 	else if (n_missing)
 		table_fail(r, -EINVAL, r->row_line, "missing column%s: %s",
 			   n_missing > 1 ? "s" : "", missing);
@@ -150,8 +151,8 @@ static void table_take_value(struct table_reader *r, const char *text, size_t le
 	r->ids[COL_value] = 0;
 	if (!length)
 		return;
-	snprintf(copy, sizeof(copy), "%.*s", (int)(length < sizeof(copy) ? length : sizeof(copy) - 1),
-		 text);
+	snprintf(copy, sizeof(copy), "%.*s",
+		 (int)(length < sizeof(copy) ? length : sizeof(copy) - 1), text);
 	r->value_is_bad = length >= sizeof(copy) || !table_parse_number(copy, &r->value);
 	if (r->value_is_bad)
 		table_fail(r, -EINVAL, r->row_line, "value '%s' is not a number", copy);
@@ -198,10 +199,11 @@ static enum table_status table_check_status(struct table_reader *r)
 	const enum table_status status = table_status_of(r);
 
 	if (status == TABLE_N_STATUSES)
-		table_fail(r, -EINVAL, r->row_line,
-			   "status '%s' is not known; it is ok, weak, estimated, censored, saturated, "
-			   "not_available, not_counted or failed",
-			   intern_text(&r->t->strings, r->ids[COL_status]));
+		table_fail(
+			r, -EINVAL, r->row_line,
+			"status '%s' is not known; it is ok, weak, estimated, censored, saturated, "
+			"not_available, not_counted or failed",
+			intern_text(&r->t->strings, r->ids[COL_status]));
 	else if (status >= STATUS_NOT_AVAILABLE && !isnan(r->value))
 		table_fail(r, -EINVAL, r->row_line, "status %s, but value is not empty",
 			   table_status_name(status));
@@ -257,11 +259,12 @@ static void table_check_unit(struct table_reader *r)
 	} else if (u->unit != r->ids[COL_unit]) {
 		const struct intern *in = &r->t->strings;
 
-		table_fail(r, -EINVAL, r->row_line,
-			   "mixed units: %s %s in '%s' here, in '%s' at line %u; one unit per metric "
-			   "and statistic",
-			   intern_text(in, metric), intern_text(in, stat),
-			   intern_text(in, r->ids[COL_unit]), intern_text(in, u->unit), u->line);
+		table_fail(
+			r, -EINVAL, r->row_line,
+			"mixed units: %s %s in '%s' here, in '%s' at line %u; one unit per metric "
+			"and statistic",
+			intern_text(in, metric), intern_text(in, stat),
+			intern_text(in, r->ids[COL_unit]), intern_text(in, u->unit), u->line);
 	}
 }
 
@@ -273,7 +276,8 @@ static void table_check_schema(struct table_reader *r)
 	snprintf(want, sizeof(want), "%d", TABLE_SCHEMA);
 	if (strcmp(schema, want))
 		table_fail(r, -EINVAL, r->row_line,
-			   "schema '%s': this program reads schema %s; use the reclaimbench that wrote "
+			   "schema '%s': this program reads schema %s; use the reclaimbench that "
+			   "wrote "
 			   "the file",
 			   schema, want);
 }
@@ -339,7 +343,8 @@ static void table_feed(struct table_reader *r, const char *bytes, size_t n)
 			table_fail(r, csv_error(&r->csv) == CSV_EPARSE ? -EINVAL : -ENOMEM, r->line,
 				   "%s",
 				   csv_error(&r->csv) == CSV_EPARSE
-					   ? "a quote where none may stand; inside a quoted field it is "
+					   ? "a quote where none may stand; inside a quoted field "
+					     "it is "
 					     "written twice"
 					   : "out of memory");
 		if (newline) {
@@ -373,7 +378,8 @@ static void table_finish(struct table_reader *r, bool ends_with_newline)
 		r->t->n_rows = n_rows;
 		table_warn(r, line, "the last line is torn and left out");
 	} else if (had_header && r->t->n_rows > n_rows) {
-		table_warn(r, line, "the last line has no line end; its last field may be cut short");
+		table_warn(r, line,
+			   "the last line has no line end; its last field may be cut short");
 	}
 }
 
@@ -389,7 +395,8 @@ static void table_read_stream(struct table_reader *r, FILE *file)
 		return;
 	}
 	while (!r->failed && (n = fread(buffer, 1, READ_BYTES, file)) > 0) {
-		const size_t skip = is_first && n >= 3 && !memcmp(buffer, "\xef\xbb\xbf", 3) ? 3 : 0;
+		const size_t skip =
+			is_first && n >= 3 && !memcmp(buffer, "\xef\xbb\xbf", 3) ? 3 : 0;
 
 		is_first = false;
 		ends_with_newline = buffer[n - 1] == '\n';
@@ -399,7 +406,8 @@ static void table_read_stream(struct table_reader *r, FILE *file)
 		table_fail(r, -EIO, 0, "%s", strerror(errno));
 	table_finish(r, ends_with_newline);
 	if (!r->failed && !r->n_columns)
-		table_fail(r, -EINVAL, 1, "empty: the first line of a results file is 'schema,run_id,...'");
+		table_fail(r, -EINVAL, 1,
+			   "empty: the first line of a results file is 'schema,run_id,...'");
 	free(buffer);
 }
 

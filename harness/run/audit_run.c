@@ -39,13 +39,13 @@ bool audit_run_verdict(struct run_instance *in)
 	if (!audit_is_on(in->r))
 		return true;
 	audit_counts(in->r, &counts);
-	printf("audit: %s: %" PRIu64 " faults; %" PRIu64 " checkpoints, %" PRIu64 " objects reached, %" PRIu64
-	       " addresses watched, registry %.1f MB\n",
+	printf("audit: %s: %" PRIu64 " faults; %" PRIu64 " checkpoints, %" PRIu64
+	       " objects reached, %" PRIu64 " addresses watched, registry %.1f MB\n",
 	       n_faults ? "FAULTS" : "sound", n_faults, counts.n_checkpoints, counts.n_walked,
 	       counts.n_addresses, (double)counts.registry_bytes / 1e6);
 	for (int i = 0; i < AUDIT_N_FAULTS; i++)
 		if (audit_n_faults(in->r, i))
-			printf("audit: %" PRIu64 " x %s: %s\n", audit_n_faults(in->r, i), audit_fault_names[i],
-			       audit_fault_texts[i]);
+			printf("audit: %" PRIu64 " x %s: %s\n", audit_n_faults(in->r, i),
+			       audit_fault_names[i], audit_fault_texts[i]);
 	return n_faults == 0;
 }

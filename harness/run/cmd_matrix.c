@@ -14,12 +14,15 @@
 extern const struct cli_command cmd_matrix;
 
 static const struct cli_option matrix_options[] = {
-	{"out", "DIR", "reclaimbench-matrix", "where results go; DIR/run.csv holds them all in the end"},
+	{"out", "DIR", "reclaimbench-matrix",
+	 "where results go; DIR/run.csv holds them all in the end"},
 	{"dry-run", NULL, NULL, "print the cells and the time they will take, and run nothing"},
 	{"resume", NULL, NULL, "go on with the matrix in DIR: nothing is lost or run twice"},
 	{"retry-failed", NULL, NULL, "with --resume: run failed repetitions again"},
-	{"allow-mixed", NULL, NULL, "go on although the program, the machine or the job file is another"},
-	{"shard", "I/N", "1/1", "only the I-th of N parts, by hash of the cell; `merge` puts them together"},
+	{"allow-mixed", NULL, NULL,
+	 "go on although the program, the machine or the job file is another"},
+	{"shard", "I/N", "1/1",
+	 "only the I-th of N parts, by hash of the cell; `merge` puts them together"},
 	{"order-seed", "N", "1", "seed of the order in which cells are interleaved"},
 	{"strict", NULL, NULL, "refuse to run where the environment record warns"},
 	{"quiet", NULL, NULL, "no progress on stderr"},
@@ -30,8 +33,8 @@ static int matrix_parse_shard(struct matrix_plan *plan, const char *text)
 {
 	char rest;
 
-	if (sscanf(text, "%u/%u%c", &plan->shard, &plan->n_shards, &rest) == 2 && plan->shard >= 1 &&
-	    plan->shard <= plan->n_shards && plan->n_shards <= 100000)
+	if (sscanf(text, "%u/%u%c", &plan->shard, &plan->n_shards, &rest) == 2 &&
+	    plan->shard >= 1 && plan->shard <= plan->n_shards && plan->n_shards <= 100000)
 		return 0;
 	cli_error("--shard=%s: it is I/N with I from 1 to N, as 2/8", text);
 	return EXIT_USAGE;
@@ -74,7 +77,8 @@ static int matrix_check_env(struct env *env, bool is_strict)
 	return EXIT_CHECK_FAILED;
 }
 
-static int matrix_start(struct matrix_plan *plan, const struct matrix_job *job, const struct cli_args *args)
+static int matrix_start(struct matrix_plan *plan, const struct matrix_job *job,
+			const struct cli_args *args)
 {
 	char binary[PATH_MAX];
 	const ssize_t n = readlink("/proc/self/exe", binary, sizeof(binary) - 1);
@@ -111,7 +115,8 @@ static int matrix_main(int argc, char **argv)
 
 	if (!code)
 		code = matrix_parse(&plan, &args);
-	if (!code && matrix_job_read(&job, args.operands[0], run_options, message, sizeof(message))) {
+	if (!code &&
+	    matrix_job_read(&job, args.operands[0], run_options, message, sizeof(message))) {
 		cli_error("%s", message);
 		code = EXIT_USAGE;
 	}
@@ -126,10 +131,11 @@ const struct cli_command cmd_matrix = {
 	.name = "matrix",
 	.operands = "FILE.ini",
 	.summary = "run all cells of a job file, each repetition a fresh process, interleaved",
-	.examples = "reclaimbench matrix scripts/matrices/staged.ini --dry-run\n"
-		    "reclaimbench matrix scripts/matrices/staged.ini --out=results/staged\n"
-		    "reclaimbench matrix scripts/matrices/staged.ini --out=results/staged --resume\n"
-		    "reclaimbench matrix scripts/matrices/staged.ini --out=part2 --shard=2/8\n",
+	.examples =
+		"reclaimbench matrix scripts/matrices/staged.ini --dry-run\n"
+		"reclaimbench matrix scripts/matrices/staged.ini --out=results/staged\n"
+		"reclaimbench matrix scripts/matrices/staged.ini --out=results/staged --resume\n"
+		"reclaimbench matrix scripts/matrices/staged.ini --out=part2 --shard=2/8\n",
 	.options = matrix_options,
 	.main = matrix_main,
 };

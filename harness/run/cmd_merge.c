@@ -76,7 +76,8 @@ static int merge_check_same(const struct merge *m)
 	bool differ = false;
 
 	for (size_t i = 0; i < m->args->n_operands; i++) {
-		for (size_t k = 0; first && m->identities[i] && k < sizeof(keys) / sizeof(keys[0]); k++) {
+		for (size_t k = 0; first && m->identities[i] && k < sizeof(keys) / sizeof(keys[0]);
+		     k++) {
 			const char *a = merge_text(first, keys[k]);
 			const char *b = merge_text(m->identities[i], keys[k]);
 
@@ -124,7 +125,8 @@ static void merge_check_cells(struct merge *m, size_t *n_gaps, size_t *n_doubled
 	*n_doubled = 0;
 	for (size_t i = 0; i < m->args->n_operands && !identity; i++)
 		identity = m->identities[i];
-	json_array_foreach(json_object_get(identity, "cells"), at, cell) {
+	json_array_foreach(json_object_get(identity, "cells"), at, cell)
+	{
 		const char *id = merge_text(cell, "id");
 		const int n_reps = (int)json_integer_value(json_object_get(cell, "reps"));
 
@@ -133,7 +135,8 @@ static void merge_check_cells(struct merge *m, size_t *n_gaps, size_t *n_doubled
 
 			if (n != 1 && *n_gaps + *n_doubled < MAX_NAMED)
 				cli_error("cell %s repetition %d (%s %s) %s", id, rep,
-					  merge_text(cell, "scenario"), merge_text(cell, "settings"),
+					  merge_text(cell, "scenario"),
+					  merge_text(cell, "settings"),
 					  n ? "stands in several folders" : "is missing");
 			*n_gaps += n == 0;
 			*n_doubled += n > 1;
@@ -158,7 +161,8 @@ static int merge_check_complete(struct merge *m)
 		cli_error("%zu repetitions are missing; merged without them, as asked", n_gaps);
 		return 0;
 	}
-	cli_error("%zu repetitions are missing; finish the shards (--resume), or give --allow-gaps", n_gaps);
+	cli_error("%zu repetitions are missing; finish the shards (--resume), or give --allow-gaps",
+		  n_gaps);
 	return EXIT_CHECK_FAILED;
 }
 
@@ -208,15 +212,16 @@ static int merge_find_sources(const struct merge *m, const char *name, struct me
 
 		if (!m->identities[i])
 			err = merge_add_source(s, dir, name);
-		json_array_foreach(json_object_get(m->identities[i], "cells"), at, cell) {
+		json_array_foreach(json_object_get(m->identities[i], "cells"), at, cell)
+		{
 			const int n_reps = (int)json_integer_value(json_object_get(cell, "reps"));
 
 			for (int rep = 1; rep <= n_reps && !err; rep++) {
 				char file[128];
 				char path[PATH_MAX];
 
-				snprintf(file, sizeof(file), "cells/%.16s-%04d/%s", merge_text(cell, "id"), rep,
-					 name);
+				snprintf(file, sizeof(file), "cells/%.16s-%04d/%s",
+					 merge_text(cell, "id"), rep, name);
 				merge_path(path, dir, file);
 				if (!access(path, F_OK))
 					err = merge_add_source(s, dir, file);
@@ -246,21 +251,24 @@ static int merge_group_order(const void *left, const void *right)
 }
 
 /* A group per run of rows of one cell and repetition. */
-static int merge_add_groups(struct merge_group **groups, size_t *n, const struct table *t, size_t file)
+static int merge_add_groups(struct merge_group **groups, size_t *n, const struct table *t,
+			    size_t file)
 {
 	uint64_t last = 0;
 
 	for (size_t row = 0; row < table_n_rows(t); row++) {
 		char text[512];
-		const int length = snprintf(text, sizeof(text), "%s\x1f%s",
-					    table_text(t, row, COL_cell_id), table_text(t, row, COL_rep));
+		const int length =
+			snprintf(text, sizeof(text), "%s\x1f%s", table_text(t, row, COL_cell_id),
+				 table_text(t, row, COL_rep));
 		const uint64_t key = XXH3_64bits(text, strnlen(text, (size_t)length));
 
 		if (row && key == last)
 			continue;
 		last = key;
 		if (!(*n & (*n - 1))) {
-			struct merge_group *more = realloc(*groups, (*n ? 2 * *n : 1) * sizeof(*more));
+			struct merge_group *more =
+				realloc(*groups, (*n ? 2 * *n : 1) * sizeof(*more));
 
 			if (!more)
 				return -ENOMEM;
@@ -271,15 +279,17 @@ static int merge_add_groups(struct merge_group **groups, size_t *n, const struct
 	return 0;
 }
 
-static int merge_check_groups(const struct merge_sources *sources, struct merge_group *groups, size_t n)
+static int merge_check_groups(const struct merge_sources *sources, struct merge_group *groups,
+			      size_t n)
 {
 	if (n)
 		qsort(groups, n, sizeof(*groups), merge_group_order);
 	for (size_t i = 1; i < n; i++) {
 		if (groups[i - 1].key != groups[i].key || groups[i - 1].file == groups[i].file)
 			continue;
-		cli_error("%s:%zu: the same cell and repetition as %s:%zu", sources->paths[groups[i].file],
-			  groups[i].line, sources->paths[groups[i - 1].file], groups[i - 1].line);
+		cli_error("%s:%zu: the same cell and repetition as %s:%zu",
+			  sources->paths[groups[i].file], groups[i].line,
+			  sources->paths[groups[i - 1].file], groups[i - 1].line);
 		return EXIT_USAGE;
 	}
 	return 0;
@@ -340,8 +350,9 @@ static int merge_write_file(const struct merge *m, const char *name, bool only_f
 
 	merge_path(path, m->out, name);
 	if (!err)
-		err = matrix_concatenate(path, sources.paths, only_first && sources.n ? 1 : sources.n,
-					 message, sizeof(message));
+		err = matrix_concatenate(path, sources.paths,
+					 only_first && sources.n ? 1 : sources.n, message,
+					 sizeof(message));
 	if (err)
 		cli_error("%s", err == -ENOMEM ? "out of memory" : message);
 	merge_sources_fini(&sources);

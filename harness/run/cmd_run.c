@@ -89,9 +89,10 @@ const struct cli_command cmd_run = {
 	.name = "run",
 	.operands = "",
 	.summary = "run one strategy under staged load and record lifetimes",
-	.examples = "reclaimbench run --strategy=sweepgen --stages=1k:5s,max:5s\n"
-		    "reclaimbench run --strategy=sweepgen:gogc=50 --dist=fifo --keys=2^16 --out=DIR\n"
-		    "reclaimbench run --trace=own-gitlog.malloc.csv.gz --trace-pace=1x --out=DIR\n",
+	.examples =
+		"reclaimbench run --strategy=sweepgen --stages=1k:5s,max:5s\n"
+		"reclaimbench run --strategy=sweepgen:gogc=50 --dist=fifo --keys=2^16 --out=DIR\n"
+		"reclaimbench run --trace=own-gitlog.malloc.csv.gz --trace-pace=1x --out=DIR\n",
 	.options = run_options,
 	.main = run_main,
 };

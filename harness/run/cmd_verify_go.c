@@ -13,7 +13,8 @@ static const struct cli_option verify_go_options[] = {{0}};
 const struct cli_command cmd_verify_go = {
 	.name = "verify-go",
 	.operands = "FILE...",
-	.summary = "replay recordings of the real Go map and compare the layout after every operation",
+	.summary =
+		"replay recordings of the real Go map and compare the layout after every operation",
 	.examples = "reclaimbench verify-go golden.txt.gz",
 	.options = verify_go_options,
 	.main = verify_go_main,
@@ -28,8 +29,9 @@ static int verify_go_file(const char *path)
 		cli_error("%s", message);
 		return EXIT_USAGE;
 	}
-	printf("%s: %" PRIu64 " of %" PRIu64 " operations agree with Go (up to B=%u, %" PRIu64 " growths)\n", path,
-	       result.n_agreed, result.n_operations, result.max_b, result.n_growths);
+	printf("%s: %" PRIu64 " of %" PRIu64 " operations agree with Go (up to B=%u, %" PRIu64
+	       " growths)\n",
+	       path, result.n_agreed, result.n_operations, result.max_b, result.n_growths);
 	if (!result.difference[0])
 		return EXIT_GOOD;
 	printf("  first difference at %s\n", result.difference);

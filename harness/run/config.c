@@ -22,14 +22,17 @@ const struct cli_option run_options[] = {
 	{"mix", "G/I/D", "50/25/25", "shares of get, insert and delete in percent"},
 	{"dist", "D", "uniform", "keys: uniform, zipf[=THETA], hot[=F:P], fifo, waves[=N]"},
 	{"value-bytes", "N|trace", "64",
-	 "payload per entry in bytes; 0: plain 64-bit values; trace: the sizes recorded in --trace"},
+	 "payload per entry in bytes; 0: plain 64-bit values; trace: the sizes recorded in "
+	 "--trace"},
 	{"garbage-bytes", "N", "4096", "bytes allocated and dropped beside the map per operation"},
 	{"stages", "RATE:TIME,..", "1k:5s,5k:5s,10k:5s,max:5s",
-	 "offered operations per second and time (a trace: max:5s); faults: :stall=10ms, :stall=forever, "
+	 "offered operations per second and time (a trace: max:5s); faults: :stall=10ms, "
+	 ":stall=forever, "
 	 ":churn=N"},
 	{"warmup", "TIME", "1s", "time at the first stage's rate before it, not reported"},
 	{"steady", "F", NULL,
-	 "repeat the warm-up until throughput and limbo change by less than this share (at most 20 times)"},
+	 "repeat the warm-up until throughput and limbo change by less than this share (at most 20 "
+	 "times)"},
 	{"arrival", "poisson|constant", "poisson", "arrivals of the open-loop stages"},
 	{"unlink", "go|empty", "empty",
 	 "whether emptied overflow buckets stay, as in Go, or are unlinked and retired"},
@@ -51,7 +54,8 @@ const struct cli_option run_options[] = {
 	{"audit", NULL, NULL, "poison what is freed and check every object's way (slow)"},
 	{"gc-log", NULL, NULL, "print a line per collection cycle"},
 	{"trace-json", NULL, NULL,
-	 "write DIR/trace.json for Perfetto: cycle phases, deletes, frees, bytes (of several repetitions, the last)"},
+	 "write DIR/trace.json for Perfetto: cycle phases, deletes, frees, bytes (of several "
+	 "repetitions, the last)"},
 	{"seed", "N", "1", "of all random numbers"},
 	{"reps", "N", "1", "repetitions, each a fresh process"},
 	{"rep", "N", NULL, "number of this repetition, for the rows"},
@@ -77,8 +81,9 @@ static int config_unknown_strategy(const char *name)
 	const char *nearest = cli_nearest(name, names, n);
 
 	if (strchr(name, ',') != NULL)
-		cli_error("--strategy=%s: one strategy a run; `reclaimbench matrix` compares several",
-			  name);
+		cli_error(
+			"--strategy=%s: one strategy a run; `reclaimbench matrix` compares several",
+			name);
 	else if (nearest != NULL)
 		cli_error("--strategy=%s is unknown; did you mean %s?", name, nearest);
 	else
@@ -152,8 +157,10 @@ static int config_value_bytes(struct run_config *c, const struct cli_args *args)
 	if (code != 0)
 		return code;
 	if (value_bytes > 0 && value_bytes < RUN_MIN_VALUE_BYTES) {
-		cli_error("--value-bytes=%" PRIu64 " is out of range; it must be 0 (plain values) or "
-			  "at least 8", value_bytes);
+		cli_error("--value-bytes=%" PRIu64
+			  " is out of range; it must be 0 (plain values) or "
+			  "at least 8",
+			  value_bytes);
 		return EXIT_USAGE;
 	}
 	code = cli_get_count(args, "garbage-bytes", 0, RUN_MAX_VALUE_BYTES, &garbage_bytes);
@@ -161,7 +168,8 @@ static int config_value_bytes(struct run_config *c, const struct cli_args *args)
 	c->garbage_bytes = garbage_bytes;
 	if (code == 0 && garbage_bytes > 0 && garbage_bytes < 8) {
 		cli_error("--garbage-bytes=%" PRIu64 " is out of range; it must be 0 (none) or at "
-			  "least 8", garbage_bytes);
+			  "least 8",
+			  garbage_bytes);
 		return EXIT_USAGE;
 	}
 	return code;
@@ -326,18 +334,17 @@ void run_config_fini(struct run_config *c)
 void run_config_cell_id(const struct run_config *c, char id[17])
 {
 	char text[4096];
-	const int n = snprintf(text, sizeof(text),
-			       "%s|%s|%s|%u|%u|%" PRIu64 "|%s|%s|%zu|%zu|%s|%" PRIu64 "|%s|%s|%s|%u|"
-			       "%d%d%d|%s|%s|%s|%s%s",
-			       c->ops->name, c->strategy_options, c->scenario, c->n_threads,
-			       c->n_readers, c->n_keys, c->mix_text, c->dist_text, c->value_bytes,
-			       c->garbage_bytes, c->stages_text, c->warmup_ns, c->arrival_text,
-			       c->unlink_text, c->alloc_text, c->sample_1_in, c->tracking, c->audit,
-			       c->huge_pages, c->trace_path ? c->trace_path : "",
-			       c->trace_path ? c->trace_pace : "",
-			       c->evict_text ? c->evict_text : "",
-			       c->trace_format ? c->trace_format : "",
-			       c->is_value_traced ? "|sizes" : "");
+	const int n =
+		snprintf(text, sizeof(text),
+			 "%s|%s|%s|%u|%u|%" PRIu64 "|%s|%s|%zu|%zu|%s|%" PRIu64 "|%s|%s|%s|%u|"
+			 "%d%d%d|%s|%s|%s|%s%s",
+			 c->ops->name, c->strategy_options, c->scenario, c->n_threads, c->n_readers,
+			 c->n_keys, c->mix_text, c->dist_text, c->value_bytes, c->garbage_bytes,
+			 c->stages_text, c->warmup_ns, c->arrival_text, c->unlink_text,
+			 c->alloc_text, c->sample_1_in, c->tracking, c->audit, c->huge_pages,
+			 c->trace_path ? c->trace_path : "", c->trace_path ? c->trace_pace : "",
+			 c->evict_text ? c->evict_text : "", c->trace_format ? c->trace_format : "",
+			 c->is_value_traced ? "|sizes" : "");
 	const size_t used = n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1;
 
 	snprintf(id, 17, "%016" PRIx64, (uint64_t)XXH3_64bits(text, used));

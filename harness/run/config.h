@@ -31,7 +31,7 @@ struct run_config {
 	uint64_t n_keys;
 	struct mix mix;
 	struct keys_dist dist;
-	size_t value_bytes; /* 0: plain values; the least one when is_value_traced */
+	size_t value_bytes;   /* 0: plain values; the least one when is_value_traced */
 	bool is_value_traced; /* payloads have the sizes that the trace recorded */
 	size_t garbage_bytes;
 	struct stages stages;
@@ -56,7 +56,7 @@ struct run_config {
 	bool huge_pages;
 	const char *out_dir;
 	const char *scenario;
-	const char *run_id; /* NULL: made from time and process */
+	const char *run_id;  /* NULL: made from time and process */
 	const char *cell_id; /* NULL: a hash of the load and the strategy */
 	/* As given or by default, for the rows. */
 	const char *mix_text, *dist_text, *stages_text, *arrival_text, *unlink_text, *alloc_text;

@@ -27,9 +27,8 @@ static double cost_median(double *values, unsigned n)
 /* One segment; ns per operation and thread, or NaN. */
 static double cost_segment(struct cost *out, struct run_instance *in, unsigned index)
 {
-	const struct stage spec = {.name = "cost",
-				   .rate_per_s = STAGES_RATE_CLOSED,
-				   .duration_ns = COST_SEGMENT_NS};
+	const struct stage spec = {
+		.name = "cost", .rate_per_s = STAGES_RATE_CLOSED, .duration_ns = COST_SEGMENT_NS};
 	struct stage_result *s;
 	double ns = NAN;
 	const int error = stage_run(&s, in, &spec, index, 0);
@@ -101,8 +100,8 @@ void cost_measure(struct cost *out, const struct run_config *config, const struc
 	cost_compare(out, configs, tracking, clock, source);
 }
 
-void cost_measure_audit(struct cost *out, const struct run_config *config, const struct clock *clock,
-			const struct run_source *source)
+void cost_measure_audit(struct cost *out, const struct run_config *config,
+			const struct clock *clock, const struct run_source *source)
 {
 	struct run_config plain = *config;
 	const struct run_config *const configs[COST_N] = {[COST_OFF] = &plain, [COST_ON] = config};

@@ -24,7 +24,7 @@ void cost_measure(struct cost *out, const struct run_config *config, const struc
 		  const struct run_source *source);
 
 /* The same for --audit, against the cell without it. */
-void cost_measure_audit(struct cost *out, const struct run_config *config, const struct clock *clock,
-			const struct run_source *source);
+void cost_measure_audit(struct cost *out, const struct run_config *config,
+			const struct clock *clock, const struct run_source *source);
 
 #endif

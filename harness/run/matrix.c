@@ -116,9 +116,9 @@ static json_t *matrix_list_cells(const struct matrix_job *job)
 
 	for (size_t i = 0; cells && i < job->n_cells; i++) {
 		char *text = matrix_cell_text(job, &job->cells[i]);
-		json_t *cell = text ? json_pack("{s:s, s:s, s:i, s:s}", "id", job->cells[i].id, "scenario",
-						job->cells[i].scenario, "reps", (int)job->cells[i].n_reps,
-						"settings", text)
+		json_t *cell = text ? json_pack("{s:s, s:s, s:i, s:s}", "id", job->cells[i].id,
+						"scenario", job->cells[i].scenario, "reps",
+						(int)job->cells[i].n_reps, "settings", text)
 				    : NULL;
 
 		free(text);
@@ -139,9 +139,9 @@ static json_t *matrix_identity(const struct matrix_state *m)
 		return NULL;
 	snprintf(shard, sizeof(shard), "%u/%u", m->plan->shard, m->plan->n_shards);
 	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "format", 1, "build",
-			 build_info()->build_id, "binary", binary, "machine", m->plan->env_id, "job",
-			 m->job->hash, "job_file", m->job->path, "shard", shard, "run_id", m->run_id,
-			 "cells", matrix_list_cells(m->job));
+			 build_info()->build_id, "binary", binary, "machine", m->plan->env_id,
+			 "job", m->job->hash, "job_file", m->job->path, "shard", shard, "run_id",
+			 m->run_id, "cells", matrix_list_cells(m->job));
 }
 
 /* A matrix that goes on keeps its run_id: its rows are one run. */
@@ -166,8 +166,8 @@ static void matrix_choose_run_id(struct matrix_state *m)
 /* ---------------------------------------------------------------- one repetition */
 
 /* How a child ended, in words; true when its rows count. */
-static bool matrix_judge(const struct matrix_outcome *o, const struct matrix_cell *cell, const char *log,
-			 char *reason)
+static bool matrix_judge(const struct matrix_outcome *o, const struct matrix_cell *cell,
+			 const char *log, char *reason)
 {
 	char last[256];
 
@@ -178,13 +178,16 @@ static bool matrix_judge(const struct matrix_outcome *o, const struct matrix_cel
 		snprintf(reason, MATRIX_REASON_BYTES, "not started: %s", strerror(o->code));
 		return false;
 	case MATRIX_TIMED_OUT:
-		snprintf(reason, MATRIX_REASON_BYTES, "not finished after %.0f s (time-limit); killed",
+		snprintf(reason, MATRIX_REASON_BYTES,
+			 "not finished after %.0f s (time-limit); killed",
 			 (double)cell->limit_ns * 1e-9);
 		return false;
 	case MATRIX_SIGNALLED:
 		snprintf(reason, MATRIX_REASON_BYTES, "killed by SIG%s%s%s%s",
 			 sigabbrev_np(o->code) ? sigabbrev_np(o->code) : "?",
-			 o->code != SIGKILL ? "" : o->had_oom_kill ? " for want of memory" : " from outside",
+			 o->code != SIGKILL ? ""
+			 : o->had_oom_kill  ? " for want of memory"
+					    : " from outside",
 			 *last ? ": " : "", last);
 		return false;
 	default:
@@ -192,7 +195,8 @@ static bool matrix_judge(const struct matrix_outcome *o, const struct matrix_cel
 	}
 	if (o->code)
 		snprintf(reason, MATRIX_REASON_BYTES, "%s (exit %d)%s%s",
-			 o->code == 1 ? "a check failed" : "it gave up", o->code, *last ? ": " : "", last);
+			 o->code == 1 ? "a check failed" : "it gave up", o->code, *last ? ": " : "",
+			 last);
 	return o->code <= 1;
 }
 
@@ -203,9 +207,18 @@ static int matrix_write_failed(const struct matrix_state *m, const struct matrix
 {
 	const struct report_stage stage = {.stage = "", .stage_s = NAN, .offered_ops_per_s = NAN};
 	const struct report_row row = {
-		.role = "process", .object = "", .phase = "", .table_state = "",
-		.metric = "run", .stat = "count", .value = NAN, .unit = "", .better = "",
-		.sampled_1_in = 1, .status = "failed", .reason = reason,
+		.role = "process",
+		.object = "",
+		.phase = "",
+		.table_state = "",
+		.metric = "run",
+		.stat = "count",
+		.value = NAN,
+		.unit = "",
+		.better = "",
+		.sampled_1_in = 1,
+		.status = "failed",
+		.reason = reason,
 	};
 	struct report_cell c = columns->cell;
 	struct report_file *f;
@@ -261,7 +274,8 @@ static int matrix_keep(struct matrix_state *m, const struct matrix_turn *turn,
 		if (!err && !has_rows)
 			matrix_drop_rows(folder);
 		if (!err)
-			err = matrix_write_failed(m, columns, cell, turn->rep, folder, result->reason);
+			err = matrix_write_failed(m, columns, cell, turn->rep, folder,
+						  result->reason);
 	}
 	if (!err)
 		err = matrix_store_commit(&m->store, cell->id, turn->rep, result);
@@ -284,7 +298,8 @@ static int matrix_turn_run(struct matrix_state *m, const struct matrix_turn *tur
 	if (code || err)
 		goto out;
 	snprintf(log, sizeof(log), "%s/log.txt", folder);
-	argv = matrix_argv(m->job, cell, turn->rep, m->plan->binary, m->run_id, columns.cell_id, folder);
+	argv = matrix_argv(m->job, cell, turn->rep, m->plan->binary, m->run_id, columns.cell_id,
+			   folder);
 	if (argv)
 		outcome = matrix_child_run(argv, log, cell->limit_ns, m->signal_fd);
 	if (outcome.end == MATRIX_INTERRUPTED) {
@@ -300,7 +315,8 @@ static int matrix_turn_run(struct matrix_state *m, const struct matrix_turn *tur
 out:
 	if (err) {
 		matrix_progress_clear(&m->progress);
-		cli_error("%s: %s; what is finished stays there, go on with --resume when it can be written "
+		cli_error("%s: %s; what is finished stays there, go on with --resume when it can "
+			  "be written "
 			  "again",
 			  m->plan->out_dir, strerror(-err));
 		matrix_store_abandon(&m->store, cell->id, turn->rep);
@@ -383,7 +399,8 @@ static int matrix_finish(struct matrix_state *m, int code)
 		cli_error("interrupted; %zu of %zu repetitions are in %s, go on with --resume",
 			  m->progress.n_done, m->progress.n_all, m->plan->out_dir);
 	if (!code && m->n_failed) {
-		cli_error("%zu of %zu repetitions failed; their reasons are in %s/run.csv, their logs in "
+		cli_error("%zu of %zu repetitions failed; their reasons are in %s/run.csv, their "
+			  "logs in "
 			  "cells/*/log.txt",
 			  m->n_failed, m->progress.n_all, m->plan->out_dir);
 		code = EXIT_CELLS_FAILED;

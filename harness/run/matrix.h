@@ -42,7 +42,8 @@ void matrix_columns_fini(struct matrix_columns *columns);
 /* The command of one repetition; ends with NULL.  NULL when memory is short; release with
  * matrix_argv_free(). */
 char **matrix_argv(const struct matrix_job *job, const struct matrix_cell *cell, unsigned rep,
-		   const char *binary, const char *run_id, const char *cell_id, const char *out_dir);
+		   const char *binary, const char *run_id, const char *cell_id,
+		   const char *out_dir);
 void matrix_argv_free(char **argv);
 
 /* Whether a cell belongs to a shard (1 .. n_shards), by its id alone. */

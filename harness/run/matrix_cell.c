@@ -51,9 +51,10 @@ char **matrix_argv(const struct matrix_job *job, const struct matrix_cell *cell,
 		if (cell->values[i] && strcmp(name, "seed") && strcmp(name, "scenario"))
 			good = argv_add(argv, &n, name, cell->values[i]);
 	}
-	good = good && argv_add(argv, &n, "scenario", cell->scenario) && argv_add(argv, &n, "seed", seed) &&
-	       argv_add(argv, &n, "rep", rep_text) && argv_add(argv, &n, "run-id", run_id) &&
-	       argv_add(argv, &n, "cell-id", cell_id) && argv_add(argv, &n, "out", out_dir);
+	good = good && argv_add(argv, &n, "scenario", cell->scenario) &&
+	       argv_add(argv, &n, "seed", seed) && argv_add(argv, &n, "rep", rep_text) &&
+	       argv_add(argv, &n, "run-id", run_id) && argv_add(argv, &n, "cell-id", cell_id) &&
+	       argv_add(argv, &n, "out", out_dir);
 	if (good)
 		return argv;
 	matrix_argv_free(argv);
@@ -110,7 +111,8 @@ int matrix_columns_init(struct matrix_columns *c, const struct matrix_job *job,
 		code = columns_fill(c, config);
 	run_config_fini(config);
 	if (code)
-		cli_error("%s:%u: so it stands in section [%s]", job->path, cell->line, cell->scenario);
+		cli_error("%s:%u: so it stands in section [%s]", job->path, cell->line,
+			  cell->scenario);
 out:
 	free(config);
 	return code;

@@ -57,7 +57,8 @@ static void child_exec(char *const argv[], const char *log_path, pid_t parent)
 /* Wait for the end of the child, a signal, or the limit. */
 static enum matrix_end child_wait(int pid_fd, int signal_fd, uint64_t deadline_ns)
 {
-	struct pollfd fds[2] = {{.fd = pid_fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+	struct pollfd fds[2] = {{.fd = pid_fd, .events = POLLIN},
+				{.fd = signal_fd, .events = POLLIN}};
 
 	for (;;) {
 		const uint64_t now = clock_monotonic_ns();

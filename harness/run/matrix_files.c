@@ -18,7 +18,8 @@ static int files_sync_folder_of(const char *path)
 	const char *slash = strrchr(path, '/');
 	int err = 0;
 
-	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1,
+		 slash ? path : ".");
 	const int fd = open(*folder ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd))
@@ -100,7 +101,8 @@ static int files_append(FILE *out, const char *path, char **header, char *error,
 	return err;
 }
 
-int matrix_concatenate(const char *path, char *const *files, size_t n_files, char *error, size_t error_size)
+int matrix_concatenate(const char *path, char *const *files, size_t n_files, char *error,
+		       size_t error_size)
 {
 	char temporary[PATH_MAX];
 	char *header = NULL;
@@ -115,7 +117,8 @@ int matrix_concatenate(const char *path, char *const *files, size_t n_files, cha
 		err = -errno;
 	for (size_t i = 0; out && !err && i < n_files; i++)
 		err = files_append(out, files[i], &header, error, error_size);
-	if (out && !header && !err) { /* nothing to put together: no file rather than an empty one */
+	if (out && !header &&
+	    !err) { /* nothing to put together: no file rather than an empty one */
 		fclose(out);
 		unlink(temporary);
 		return 0;

@@ -54,7 +54,8 @@ static char *ini_read_line(char *buf, int size, void *user)
 	r->line++;
 	r->is_continued = *buf == ' ' || *buf == '\t';
 	if (length + 1 == (size_t)size && buf[length - 1] != '\n' && !feof(r->file)) {
-		ini_fail(r, -EINVAL, "a line longer than %d characters; go on in the next line, indented",
+		ini_fail(r, -EINVAL,
+			 "a line longer than %d characters; go on in the next line, indented",
 			 size - 2);
 		return NULL;
 	}
@@ -65,7 +66,8 @@ static char *ini_read_line(char *buf, int size, void *user)
 	return buf;
 }
 
-static struct matrix_section *ini_section_of(struct matrix_ini *ini, const char *name, unsigned line)
+static struct matrix_section *ini_section_of(struct matrix_ini *ini, const char *name,
+					     unsigned line)
 {
 	struct matrix_section *sections;
 
@@ -89,7 +91,8 @@ static size_t ini_comment_at(const char *text)
 	const char *comment = text;
 	size_t length;
 
-	while ((comment = strchr(comment, ';')) && comment > text && !isspace((unsigned char)comment[-1]))
+	while ((comment = strchr(comment, ';')) && comment > text &&
+	       !isspace((unsigned char)comment[-1]))
 		comment++;
 	length = comment ? (size_t)(comment - text) : strlen(text);
 	while (length && isspace((unsigned char)text[length - 1]))
@@ -108,8 +111,10 @@ static int ini_continue(struct ini_reader *r, struct matrix_section *section, co
 	/* An indented "key = value" is meant as a key of its own, but inih takes it for more text. */
 	if (text[length + strspn(text + length, " \t")] == '=' && strcmp(entry->key, "strategy") &&
 	    strcmp(entry->key, "exclude")) {
-		ini_fail(r, -EINVAL, "an indented line goes on with the value of '%s'; write keys at the "
-				     "beginning of the line", entry->key);
+		ini_fail(r, -EINVAL,
+			 "an indented line goes on with the value of '%s'; write keys at the "
+			 "beginning of the line",
+			 entry->key);
 		return 0;
 	}
 	if (asprintf(&joined, "%s%.*s", entry->text, end, text) < 0)
@@ -121,7 +126,8 @@ static int ini_continue(struct ini_reader *r, struct matrix_section *section, co
 
 static int ini_add(struct matrix_section *section, const char *key, const char *text, unsigned line)
 {
-	struct matrix_entry *entries = realloc(section->entries, (section->n + 1) * sizeof(*entries));
+	struct matrix_entry *entries =
+		realloc(section->entries, (section->n + 1) * sizeof(*entries));
 
 	if (!entries)
 		return -ENOMEM;
@@ -141,7 +147,8 @@ static int ini_on_key(void *user, const char *section_name, const char *key, con
 	if (r->failed)
 		return 0;
 	if (!*section_name) {
-		ini_fail(r, -EINVAL, "'%s' before any section; begin with [global] or a [name]", key);
+		ini_fail(r, -EINVAL, "'%s' before any section; begin with [global] or a [name]",
+			 key);
 		return 0;
 	}
 	section = ini_section_of(r->ini, section_name, r->line);
@@ -158,7 +165,8 @@ static int ini_on_key(void *user, const char *section_name, const char *key, con
 	}
 	before = matrix_ini_find(section, key, 0);
 	if (before && strcmp(key, "exclude")) {
-		ini_fail(r, -EINVAL, "'%s' stands already at line %u; a list of values is written with commas",
+		ini_fail(r, -EINVAL,
+			 "'%s' stands already at line %u; a list of values is written with commas",
 			 key, before->line);
 		return 0;
 	}
@@ -209,7 +217,8 @@ void matrix_ini_fini(struct matrix_ini *ini)
 	*ini = (struct matrix_ini){NULL, 0};
 }
 
-const struct matrix_entry *matrix_ini_find(const struct matrix_section *section, const char *key, size_t nth)
+const struct matrix_entry *matrix_ini_find(const struct matrix_section *section, const char *key,
+					   size_t nth)
 {
 	for (size_t i = 0; i < section->n; i++) {
 		if (!strcmp(section->entries[i].key, key) && !nth--)

@@ -15,7 +15,8 @@ struct matrix_entry {
 struct matrix_section {
 	char *name;
 	unsigned line; /* of its first key */
-	struct matrix_entry *entries; /* in the order of the file; `exclude` may occur several times */
+	struct matrix_entry
+		*entries; /* in the order of the file; `exclude` may occur several times */
 	size_t n;
 };
 

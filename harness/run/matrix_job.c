@@ -17,10 +17,10 @@
 #include "units.h"
 
 #define MAX_CONDITIONS 16u
-#define MAX_RULES      64u
+#define MAX_RULES 64u
 /* Fork, exec, filling and draining the map, writing and syncing: measured as below 1 s at 2^16 keys. */
 #define OVERHEAD_NS 1000000000u
-#define MINUTE_NS   60000000000u
+#define MINUTE_NS 60000000000u
 
 struct job_rule {
 	struct matrix_condition conditions[MAX_CONDITIONS];
@@ -30,7 +30,8 @@ struct job_rule {
 /* One section, resolved. */
 struct job_section {
 	const struct matrix_section *ini;
-	const struct matrix_entry **entries; /* per option of `run`, after inheritance; NULL: not given */
+	const struct matrix_entry *
+		*entries; /* per option of `run`, after inheritance; NULL: not given */
 	const struct matrix_entry *reps, *time_limit;
 	struct matrix_list *lists; /* per option */
 	struct job_rule *rules;
@@ -119,14 +120,17 @@ static int job_check_key(struct job_reader *r, const struct matrix_entry *entry)
 	const char *nearest = cli_nearest(entry->key, names, n);
 
 	if (nearest)
-		return job_fail(r, entry->line, "unknown key '%s'; did you mean '%s'?", entry->key, nearest);
-	return job_fail(r, entry->line,
-			"unknown key '%s'; a key is an option of `reclaimbench run`, or reps, time-limit, "
-			"inherit or exclude",
-			entry->key);
+		return job_fail(r, entry->line, "unknown key '%s'; did you mean '%s'?", entry->key,
+				nearest);
+	return job_fail(
+		r, entry->line,
+		"unknown key '%s'; a key is an option of `reclaimbench run`, or reps, time-limit, "
+		"inherit or exclude",
+		entry->key);
 }
 
-static int job_add_rule(struct job_reader *r, struct job_section *s, const struct matrix_entry *entry)
+static int job_add_rule(struct job_reader *r, struct job_section *s,
+			const struct matrix_entry *entry)
 {
 	char what[256];
 	struct job_rule *rule;
@@ -134,14 +138,15 @@ static int job_add_rule(struct job_reader *r, struct job_section *s, const struc
 	if (s->n_rules == MAX_RULES)
 		return job_fail(r, entry->line, "more than %u exclude rules", MAX_RULES);
 	rule = &s->rules[s->n_rules++];
-	const int err = matrix_rule_parse(rule->conditions, MAX_CONDITIONS, &rule->n, entry->text, what,
-					  sizeof(what));
+	const int err = matrix_rule_parse(rule->conditions, MAX_CONDITIONS, &rule->n, entry->text,
+					  what, sizeof(what));
 
 	if (err)
 		return job_fail(r, entry->line, "exclude: %s", what);
 	for (size_t i = 0; i < rule->n; i++) {
 		if (job_option(r->job, rule->conditions[i].key) == r->job->n_options)
-			return job_fail(r, entry->line, "exclude: '%s' is no option of `reclaimbench run`",
+			return job_fail(r, entry->line,
+					"exclude: '%s' is no option of `reclaimbench run`",
 					rule->conditions[i].key);
 	}
 	return 0;
@@ -169,7 +174,8 @@ static int job_take(struct job_reader *r, struct job_section *s, const struct ma
 }
 
 /* The section's parents first, then itself.  Parents stand above, so there is no circle. */
-static int job_inherit(struct job_reader *r, struct job_section *s, const struct matrix_section *section)
+static int job_inherit(struct job_reader *r, struct job_section *s,
+		       const struct matrix_section *section)
 {
 	const struct matrix_entry *inherit = matrix_ini_find(section, "inherit", 0);
 
@@ -178,7 +184,8 @@ static int job_inherit(struct job_reader *r, struct job_section *s, const struct
 		int err;
 
 		if (!parent || parent >= section)
-			return job_fail(r, inherit->line, "inherit: there is no section [%s] above this one",
+			return job_fail(r, inherit->line,
+					"inherit: there is no section [%s] above this one",
 					inherit->text);
 		err = job_inherit(r, s, parent);
 		if (err)
@@ -187,13 +194,15 @@ static int job_inherit(struct job_reader *r, struct job_section *s, const struct
 	return job_take(r, s, section);
 }
 
-static int job_flag(struct job_reader *r, const struct matrix_entry *entry, struct matrix_list *list)
+static int job_flag(struct job_reader *r, const struct matrix_entry *entry,
+		    struct matrix_list *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		const char *text = list->values[i];
 
 		if (strcmp(text, "yes") && strcmp(text, "no"))
-			return job_fail(r, entry->line, "%s: '%s' is neither yes nor no", entry->key, text);
+			return job_fail(r, entry->line, "%s: '%s' is neither yes nor no",
+					entry->key, text);
 	}
 	return 0;
 }
@@ -221,7 +230,8 @@ static int job_split_lists(struct job_reader *r, struct job_section *s)
 
 /* ---------------------------------------------------------------- cells */
 
-const char *matrix_cell_get(const struct matrix_job *job, const struct matrix_cell *cell, const char *option)
+const char *matrix_cell_get(const struct matrix_job *job, const struct matrix_cell *cell,
+			    const char *option)
 {
 	const size_t i = job_option(job, option);
 
@@ -269,7 +279,8 @@ static bool job_is_excluded(const struct matrix_job *job, const struct job_secti
 }
 
 /* Numbers of a cell that the matrix itself needs. */
-static int job_fill_numbers(struct job_reader *r, const struct job_section *s, struct matrix_cell *cell)
+static int job_fill_numbers(struct job_reader *r, const struct job_section *s,
+			    struct matrix_cell *cell)
 {
 	struct stages stages;
 	struct load_error what;
@@ -299,8 +310,10 @@ static int job_fill_numbers(struct job_reader *r, const struct job_section *s, s
 	if (text)
 		cell->expected_ns += n;
 	cell->limit_ns = 3 * cell->expected_ns + MINUTE_NS;
-	if (s->time_limit && (units_parse_time(s->time_limit->text, &cell->limit_ns) || !cell->limit_ns))
-		return job_fail(r, s->time_limit->line, "time-limit: '%s' is not a time, as 90s or 10m",
+	if (s->time_limit &&
+	    (units_parse_time(s->time_limit->text, &cell->limit_ns) || !cell->limit_ns))
+		return job_fail(r, s->time_limit->line,
+				"time-limit: '%s' is not a time, as 90s or 10m",
 				s->time_limit->text);
 	return 0;
 }
@@ -317,7 +330,8 @@ static int job_fill_id(struct matrix_job *job, struct matrix_cell *cell)
 	free(text);
 	if (n < 0)
 		return -ENOMEM;
-	snprintf(cell->id, sizeof(cell->id), "%016" PRIx64, (uint64_t)XXH3_64bits(whole, (size_t)n));
+	snprintf(cell->id, sizeof(cell->id), "%016" PRIx64,
+		 (uint64_t)XXH3_64bits(whole, (size_t)n));
 	free(whole);
 	return 0;
 }
@@ -346,7 +360,8 @@ static int job_add_cell(struct job_reader *r, struct job_section *s, const size_
 		cell.values[i] = value;
 	}
 	scenario = matrix_cell_get(job, &cell, "scenario");
-	if (job_option(job, "scenario") < job->n_options && cell.values[job_option(job, "scenario")])
+	if (job_option(job, "scenario") < job->n_options &&
+	    cell.values[job_option(job, "scenario")])
 		cell.scenario = scenario;
 	else
 		cell.scenario = job_keep(job, strdup(cell.scenario));
@@ -443,7 +458,8 @@ static int job_check_unique(struct job_reader *r)
 	qsort(sorted, job->n_cells, sizeof(*sorted), job_compare_ids);
 	for (size_t i = 1; i < job->n_cells && !err; i++) {
 		if (!strcmp(sorted[i - 1]->id, sorted[i]->id))
-			err = job_fail(r, sorted[i]->line, "the same cell as one of line %u, in scenario %s",
+			err = job_fail(r, sorted[i]->line,
+				       "the same cell as one of line %u, in scenario %s",
 				       sorted[i - 1]->line, sorted[i]->scenario);
 	}
 	free(sorted);
@@ -475,8 +491,8 @@ out:
 	return err;
 }
 
-int matrix_job_read(struct matrix_job *job, const char *path, const struct cli_option *options, char *error,
-		    size_t error_size)
+int matrix_job_read(struct matrix_job *job, const char *path, const struct cli_option *options,
+		    char *error, size_t error_size)
 {
 	struct job_reader r = {.job = job, .error = error, .error_size = error_size};
 	int err;
@@ -499,9 +515,10 @@ int matrix_job_read(struct matrix_job *job, const char *path, const struct cli_o
 	if (!err)
 		err = job_check_unique(&r);
 	if (!err && !job->n_cells)
-		err = job_fail(&r, 0, "no cell%s", job->n_excluded
-						? " is left by the exclude rules"
-						: ": it needs a [section] with a key beside [global]");
+		err = job_fail(&r, 0, "no cell%s",
+			       job->n_excluded
+				       ? " is left by the exclude rules"
+				       : ": it needs a [section] with a key beside [global]");
 	matrix_ini_fini(&r.ini);
 	return err;
 }

@@ -48,9 +48,10 @@ struct matrix_cell {
 	char id[MATRIX_ID_BYTES]; /* hash of scenario and settings: names its folder and its shard */
 	const char *scenario;
 	unsigned line; /* of its section */
-	const char **values; /* per option of `run`: text, "" for a flag that is on, NULL: not given */
+	const char *
+		*values; /* per option of `run`: text, "" for a flag that is on, NULL: not given */
 	unsigned n_reps;
-	uint64_t seed; /* of the first repetition; the k-th takes seed + k - 1 */
+	uint64_t seed;	      /* of the first repetition; the k-th takes seed + k - 1 */
 	uint64_t expected_ns; /* one repetition: warm-up, stages, start and end */
 	uint64_t limit_ns;
 };
@@ -60,7 +61,7 @@ struct matrix_job {
 	size_t n_options;
 	char *path;
 	char hash[MATRIX_ID_BYTES]; /* of the file's bytes */
-	struct matrix_cell *cells; /* in the order of the file */
+	struct matrix_cell *cells;  /* in the order of the file */
 	size_t n_cells;
 	size_t n_excluded;
 	char **texts; /* what the cells point to */

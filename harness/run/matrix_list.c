@@ -43,7 +43,8 @@ static int matrix_list_add(struct matrix_list *list, const char *text, size_t le
 	}
 	for (size_t i = 0; i < list->n; i++) {
 		if (strlen(list->values[i]) == length && !memcmp(list->values[i], text, length)) {
-			snprintf(error, error_size, "'%s' stands twice in the list", list->values[i]);
+			snprintf(error, error_size, "'%s' stands twice in the list",
+				 list->values[i]);
 			return -EINVAL;
 		}
 	}
@@ -73,7 +74,8 @@ static int matrix_parse_number(const char *text, const char *unit, uint64_t *out
 }
 
 /* "A..B*F" or "A..B+S" into its parts: 1 when it is a range, 0 when not, -EINVAL when it is a bad one. */
-static int matrix_range_parse(struct matrix_range *range, const char *text, char *error, size_t error_size)
+static int matrix_range_parse(struct matrix_range *range, const char *text, char *error,
+			      size_t error_size)
 {
 	char first[64], last[64];
 	const char *dots = strstr(text, "..");
@@ -86,25 +88,28 @@ static int matrix_range_parse(struct matrix_range *range, const char *text, char
 	range->unit = units_parse_count(first, &range->first) ? "ns" : "";
 	range->is_geometric = *step == '*';
 	if (!*step) {
-		snprintf(error, error_size, "'%s': a range needs its step: A..B*FACTOR or A..B+STEP", text);
+		snprintf(error, error_size,
+			 "'%s': a range needs its step: A..B*FACTOR or A..B+STEP", text);
 		return -EINVAL;
 	}
 	if (matrix_parse_number(first, range->unit, &range->first) ||
 	    matrix_parse_number(last, range->unit, &range->last) ||
 	    matrix_parse_number(step + 1, range->is_geometric ? "" : range->unit, &range->step)) {
-		snprintf(error, error_size, "'%s': not a range of numbers or times, as 2^10..2^22*4", text);
+		snprintf(error, error_size,
+			 "'%s': not a range of numbers or times, as 2^10..2^22*4", text);
 		return -EINVAL;
 	}
 	if (!range->first || range->first > range->last || range->step < 1u + range->is_geometric) {
 		snprintf(error, error_size,
-			 "'%s': a range begins above 0, goes up, and its factor is 2 or more", text);
+			 "'%s': a range begins above 0, goes up, and its factor is 2 or more",
+			 text);
 		return -EINVAL;
 	}
 	return 1;
 }
 
-static int matrix_list_add_range(struct matrix_list *list, const struct matrix_range *range, char *error,
-				 size_t error_size)
+static int matrix_list_add_range(struct matrix_list *list, const struct matrix_range *range,
+				 char *error, size_t error_size)
 {
 	uint64_t value = range->first;
 
@@ -145,8 +150,8 @@ static size_t matrix_value_length(const char *key, const char *text, const char 
 	return length;
 }
 
-static int matrix_list_add_value(struct matrix_list *list, const char *text, size_t length, char *error,
-				 size_t error_size)
+static int matrix_list_add_value(struct matrix_list *list, const char *text, size_t length,
+				 char *error, size_t error_size)
 {
 	char value[128];
 	struct matrix_range range;
@@ -156,7 +161,8 @@ static int matrix_list_add_value(struct matrix_list *list, const char *text, siz
 		const size_t blanks = strspn(text, " \t");
 
 		if (blanks < length) {
-			snprintf(value, sizeof(value), "%.*s", (int)(length - blanks), text + blanks);
+			snprintf(value, sizeof(value), "%.*s", (int)(length - blanks),
+				 text + blanks);
 			value[strcspn(value, " \t")] = '\0';
 			is_range = matrix_range_parse(&range, value, error, error_size);
 		}
@@ -228,13 +234,14 @@ bool matrix_condition_holds(const struct matrix_condition *c, const char *value)
 	return left > right || (c->operator[1] && left == right);
 }
 
-static int matrix_condition_parse(struct matrix_condition *c, const char *text, size_t length, char *error,
-				  size_t error_size)
+static int matrix_condition_parse(struct matrix_condition *c, const char *text, size_t length,
+				  char *error, size_t error_size)
 {
 	char copy[256];
 
 	if (length >= sizeof(copy)) {
-		snprintf(error, error_size, "a condition longer than %zu characters", sizeof(copy) - 1);
+		snprintf(error, error_size, "a condition longer than %zu characters",
+			 sizeof(copy) - 1);
 		return -EINVAL;
 	}
 	snprintf(copy, sizeof(copy), "%.*s", (int)length, text);
@@ -257,7 +264,8 @@ static int matrix_condition_parse(struct matrix_condition *c, const char *text, 
 		is_known |= op_length <= 2 && !strcmp(c->operator, operators[i]);
 	if (!*c->key || !is_known || !*c->text || value_length >= sizeof(c->text)) {
 		snprintf(error, error_size,
-			 "'%s' is no condition; write KEY=GLOB, KEY!=GLOB, or KEY>=NUMBER with <, <=, >, >=",
+			 "'%s' is no condition; write KEY=GLOB, KEY!=GLOB, or KEY>=NUMBER with <, "
+			 "<=, >, >=",
 			 key);
 		return -EINVAL;
 	}

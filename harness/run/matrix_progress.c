@@ -72,16 +72,16 @@ void matrix_progress_start(struct matrix_progress *p, const struct matrix_job *j
 	free(text);
 }
 
-void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *cell, const char *reason,
-			  uint64_t elapsed_ns)
+void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *cell,
+			  const char *reason, uint64_t elapsed_ns)
 {
 	char ops[32], p50[32], p99[32];
 
 	p->n_done++;
 	p->expected_done_ns += cell->expected_ns;
 	p->elapsed_ns += elapsed_ns;
-	p->expected_left_ns -= cell->expected_ns < p->expected_left_ns ? cell->expected_ns
-								       : p->expected_left_ns;
+	p->expected_left_ns -=
+		cell->expected_ns < p->expected_left_ns ? cell->expected_ns : p->expected_left_ns;
 	if (p->is_quiet)
 		return;
 	if (p->is_terminal && reason)
@@ -90,10 +90,10 @@ void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *c
 		fprintf(stderr, "%s FAILED: %s\n", p->is_terminal ? cell->scenario : "", reason);
 		return;
 	}
-	fprintf(stderr, "%s%s", p->is_terminal ? "\r\033[K" : "",
-		p->is_terminal ? "last: " : "");
+	fprintf(stderr, "%s%s", p->is_terminal ? "\r\033[K" : "", p->is_terminal ? "last: " : "");
 	if (!isnan(p->last.ops_per_s))
-		fprintf(stderr, "%s ops/s", units_format_count(ops, sizeof(ops), p->last.ops_per_s));
+		fprintf(stderr, "%s ops/s",
+			units_format_count(ops, sizeof(ops), p->last.ops_per_s));
 	if (!isnan(p->last.lifetime_p50_ns) && !isnan(p->last.lifetime_p99_ns))
 		fprintf(stderr, ", lifetime P50 %s%s, P99 %s%s", p->last.is_bound ? ">" : "",
 			units_format_ns(p50, sizeof(p50), p->last.lifetime_p50_ns),
@@ -106,16 +106,19 @@ void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *c
 
 static bool progress_row_is(const struct table *t, size_t row, const char *metric, const char *stat)
 {
-	return !strcmp(table_text(t, row, COL_metric), metric) && !strcmp(table_text(t, row, COL_stat), stat);
+	return !strcmp(table_text(t, row, COL_metric), metric) &&
+	       !strcmp(table_text(t, row, COL_stat), stat);
 }
 
 /* Every row must be of this cell and repetition. */
-static bool progress_rows_are_own(const struct table *t, const char *cell_id, unsigned rep, char *reason,
-				  size_t reason_size)
+static bool progress_rows_are_own(const struct table *t, const char *cell_id, unsigned rep,
+				  char *reason, size_t reason_size)
 {
 	for (size_t row = 0; row < table_n_rows(t); row++) {
-		if (strcmp(table_text(t, row, COL_cell_id), cell_id) || table_number(t, row, COL_rep) != rep) {
-			snprintf(reason, reason_size, "run.csv:%zu: rows of cell %s repetition %s, want %s %u",
+		if (strcmp(table_text(t, row, COL_cell_id), cell_id) ||
+		    table_number(t, row, COL_rep) != rep) {
+			snprintf(reason, reason_size,
+				 "run.csv:%zu: rows of cell %s repetition %s, want %s %u",
 				 table_line(t, row), table_text(t, row, COL_cell_id),
 				 table_text(t, row, COL_rep), cell_id, rep);
 			return false;
@@ -141,7 +144,8 @@ static void progress_take_figures(struct matrix_figures *f, const struct table *
 			f->ops_per_s = table_value(t, row);
 			most = 0; /* a stage's rows begin with it or end with it; either is the same stage */
 		}
-		if ((!is_p50 && !is_p99) || strcmp(table_text(t, row, COL_phase), "total") || n < most)
+		if ((!is_p50 && !is_p99) || strcmp(table_text(t, row, COL_phase), "total") ||
+		    n < most)
 			continue;
 		most = n;
 		f->is_bound = table_status(t, row) == STATUS_CENSORED;

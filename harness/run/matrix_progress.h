@@ -20,7 +20,8 @@ struct matrix_figures {
 struct matrix_progress {
 	size_t n_all, n_done;
 	uint64_t expected_left_ns; /* of what has not run, by the job file */
-	uint64_t expected_done_ns, elapsed_ns; /* of what has run here: how good that expectation is */
+	uint64_t expected_done_ns,
+		elapsed_ns; /* of what has run here: how good that expectation is */
 	bool is_quiet, is_terminal;
 	struct matrix_figures last;
 };
@@ -30,8 +31,8 @@ void matrix_progress_init(struct matrix_progress *p, size_t n_all, size_t n_done
 void matrix_progress_start(struct matrix_progress *p, const struct matrix_job *job,
 			   const struct matrix_cell *cell, unsigned rep);
 /* It has ended; `reason` when it failed. */
-void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *cell, const char *reason,
-			  uint64_t elapsed_ns);
+void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *cell,
+			  const char *reason, uint64_t elapsed_ns);
 void matrix_progress_clear(const struct matrix_progress *p);
 
 /* Read what a repetition wrote: the figures, and whether the file is whole and its own.  False, with the

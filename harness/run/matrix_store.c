@@ -26,7 +26,7 @@ static void store_name(char *name, const char *id, unsigned rep, bool is_tempora
 }
 
 /* Tried again for a while: a child that dies with its killed parent may still hold a file or the lock. */
-#define RETRIES	      200
+#define RETRIES 200
 #define RETRY_WAIT_US 10000
 
 static int store_remove(const char *path)
@@ -51,9 +51,11 @@ static int store_lock(int fd)
 	return err;
 }
 
-static int store_path(const struct matrix_store *store, char *path, const char *name, const char *file)
+static int store_path(const struct matrix_store *store, char *path, const char *name,
+		      const char *file)
 {
-	const int n = snprintf(path, PATH_MAX, "%s/cells/%s%s%s", store->dir, name, *file ? "/" : "", file);
+	const int n = snprintf(path, PATH_MAX, "%s/cells/%s%s%s", store->dir, name,
+			       *file ? "/" : "", file);
 
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
@@ -107,7 +109,8 @@ static int store_check_identity(const struct matrix_store *store, const json_t *
 				size_t error_size)
 {
 	static const char *const keys[] = {"build", "binary", "machine", "job", "shard"};
-	static const char *const words[] = {"build", "program file", "machine", "job file", "shard"};
+	static const char *const words[] = {"build", "program file", "machine", "job file",
+					    "shard"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const char *was = json_string_value(json_object_get(before, keys[i]));
@@ -116,7 +119,8 @@ static int store_check_identity(const struct matrix_store *store, const json_t *
 		if (was && is && !strcmp(was, is))
 			continue;
 		snprintf(error, error_size,
-			 "%s: begun with another %s (%s, now %s); go on with that one, or give --allow-mixed, "
+			 "%s: begun with another %s (%s, now %s); go on with that one, or give "
+			 "--allow-mixed, "
 			 "or choose another --out",
 			 store->dir, words[i], was ? was : "?", is ? is : "?");
 		return -EXDEV;
@@ -139,7 +143,8 @@ static int store_identify(struct matrix_store *store, bool resume, bool allow_mi
 	}
 	if (!resume) {
 		snprintf(error, error_size,
-			 "%s: it holds a matrix already; give --resume to go on with it, or choose another "
+			 "%s: it holds a matrix already; give --resume to go on with it, or choose "
+			 "another "
 			 "--out",
 			 store->dir);
 		return -EEXIST;
@@ -187,11 +192,12 @@ static json_t *store_read_journal(int fd)
 	return names;
 }
 
-static int store_append(struct matrix_store *store, const char *name, const struct matrix_result *result)
+static int store_append(struct matrix_store *store, const char *name,
+			const struct matrix_result *result)
 {
 	json_t *entry = json_pack("{s:s, s:s, s:f, s:s}", "cell", name, "status",
-				  result->is_failed ? "failed" : "ok", "seconds", result->elapsed_s, "reason",
-				  result->reason);
+				  result->is_failed ? "failed" : "ok", "seconds", result->elapsed_s,
+				  "reason", result->reason);
 	char *text = entry ? json_dumps(entry, JSON_COMPACT) : NULL;
 	char *line = NULL;
 	int err = -ENOMEM;
@@ -200,7 +206,9 @@ static int store_append(struct matrix_store *store, const char *name, const stru
 		const ssize_t length = (ssize_t)strlen(line);
 
 		/* One write: whole, or torn at the end of the file, which the next start cuts off. */
-		err = write(store->journal_fd, line, (size_t)length) == length ? 0 : -(errno ? errno : EIO);
+		err = write(store->journal_fd, line, (size_t)length) == length
+			      ? 0
+			      : -(errno ? errno : EIO);
 		if (!err && fsync(store->journal_fd))
 			err = -errno;
 	}
@@ -334,8 +342,9 @@ static int store_sync_folder(const char *path)
 	int err = d ? 0 : -errno;
 
 	while (!err && (e = readdir(d))) {
-		const int fd = e->d_name[0] == '.' ? -1
-						   : openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
+		const int fd = e->d_name[0] == '.'
+				       ? -1
+				       : openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
 
 		if (e->d_name[0] == '.')
 			continue;
@@ -356,8 +365,8 @@ int matrix_store_commit(struct matrix_store *store, const char *id, unsigned rep
 {
 	char from_name[NAME_BYTES], to_name[NAME_BYTES];
 	char from[PATH_MAX] = "", to[PATH_MAX] = "", file[PATH_MAX] = "";
-	json_t *json = json_pack("{s:b, s:s, s:f}", "failed", result->is_failed, "reason", result->reason,
-				 "seconds", result->elapsed_s);
+	json_t *json = json_pack("{s:b, s:s, s:f}", "failed", result->is_failed, "reason",
+				 result->reason, "seconds", result->elapsed_s);
 	int err = json ? 0 : -ENOMEM;
 
 	store_name(from_name, id, rep, true);
@@ -434,8 +443,8 @@ int matrix_store_probe(const struct matrix_store *store)
 /* ---------------------------------------------------------------- all together */
 
 /* Paths of one file in all finished repetitions. */
-static char **store_files(const struct matrix_store *store, const struct matrix_job *job, const char *file,
-			  size_t *n)
+static char **store_files(const struct matrix_store *store, const struct matrix_job *job,
+			  const char *file, size_t *n)
 {
 	char **files;
 	size_t n_all = 0;
@@ -462,7 +471,8 @@ static char **store_files(const struct matrix_store *store, const struct matrix_
 int matrix_store_collect(struct matrix_store *store, const struct matrix_job *job, char *error,
 			 size_t error_size)
 {
-	static const char *const names[] = {"run.csv", "timeline.csv", "histograms.csv", "env.json"};
+	static const char *const names[] = {"run.csv", "timeline.csv", "histograms.csv",
+					    "env.json"};
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !err; i++) {

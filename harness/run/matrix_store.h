@@ -28,7 +28,7 @@
 struct matrix_store {
 	char *dir;
 	int lock_fd, cells_fd, journal_fd;
-	json_t *identity; /* owned */
+	json_t *identity;   /* owned */
 	size_t n_recovered; /* finished, but not in the journal when it was opened */
 };
 
@@ -77,8 +77,8 @@ int matrix_store_collect(struct matrix_store *store, const struct matrix_job *jo
 
 /* Append the rows of CSV files with one common header into `path` (temporary file, fsync, rename).  Files
  * that do not exist are passed over.  0; -EINVAL: a header differs or a file is torn; or -errno. */
-int matrix_concatenate(const char *path, char *const *files, size_t n_files, char *error, size_t error_size)
-	__attribute__((warn_unused_result));
+int matrix_concatenate(const char *path, char *const *files, size_t n_files, char *error,
+		       size_t error_size) __attribute__((warn_unused_result));
 /* Write a JSON file whole or not at all. */
 int matrix_write_json(const char *path, const json_t *json);
 /* Remove a folder with all that is in it; 0 or -errno. */

@@ -58,18 +58,18 @@ static void rows_throughput(struct rows *rows)
 	const struct role_stats *stats = &s->role[ROLE_MUTATOR];
 	const bool is_saturated = rows_is_saturated(s);
 
-	rows_emit(rows, (struct report_row){
-				.role = "mutator",
-				.metric = "throughput",
-				.stat = "rate",
-				.value = stage_throughput(s),
-				.unit = "ops/s",
-				.better = "higher",
-				.n = stats->n_ops,
-				.status = is_saturated ? "saturated" : "ok",
-				.reason = s->is_interrupted ? "interrupted" :
-					  is_saturated ? "less than 98 % of the offered rate" :
-							 ""});
+	rows_emit(rows, (struct report_row){.role = "mutator",
+					    .metric = "throughput",
+					    .stat = "rate",
+					    .value = stage_throughput(s),
+					    .unit = "ops/s",
+					    .better = "higher",
+					    .n = stats->n_ops,
+					    .status = is_saturated ? "saturated" : "ok",
+					    .reason = s->is_interrupted ? "interrupted"
+						      : is_saturated
+							      ? "less than 98 % of the offered rate"
+							      : ""});
 	if (!s->is_closed_loop && !s->is_interrupted && stats->n_offered > 0)
 		rows_emit(rows, (struct report_row){.role = "mutator",
 						    .metric = "achieved_share",
@@ -151,9 +151,9 @@ static void rows_latency(struct rows *rows, const struct latency_key *key, const
 		row.stat = percentiles[i].name;
 		row.value = hist_quantile(h, percentiles[i].q);
 		row.status = is_saturated ? "saturated" : is_weak ? "weak" : "ok";
-		row.reason = is_saturated ? "operations that were not begun are missing" :
-			     is_weak	  ? "too few samples for this percentile" :
-					    "";
+		row.reason = is_saturated ? "operations that were not begun are missing"
+			     : is_weak	  ? "too few samples for this percentile"
+					  : "";
 		rows_emit(rows, row);
 	}
 	row.status = is_saturated ? "saturated" : "ok";
@@ -235,8 +235,9 @@ static void rows_limbo(struct rows *rows)
 
 	rows_bytes(rows, "limbo_bytes", "max", (double)sampler->peak_limbo_bytes, sampler->n_taken,
 		   "of the timeline's samples");
-	rows_bytes(rows, "limbo_bytes", "mean", is_exact ? s->little.gauge_byte_ticks / ticks : sampled,
-		   sampler->n_taken, is_exact ? "from event times" : "of the timeline's samples");
+	rows_bytes(rows, "limbo_bytes", "mean",
+		   is_exact ? s->little.gauge_byte_ticks / ticks : sampled, sampler->n_taken,
+		   is_exact ? "from event times" : "of the timeline's samples");
 	rows_emit(rows, (struct report_row){.metric = "limbo_objects",
 					    .stat = "max",
 					    .value = (double)sampler->peak_limbo_objects,
@@ -322,11 +323,11 @@ static void rows_strategy(struct rows *rows)
 				.value = n_cycles > 0 ? s->seconds * 1e9 / (double)n_cycles : NAN,
 				.unit = "ns",
 				.n = n_cycles,
-				.status = n_cycles == 0 ? "not_available" :
-					  n_cycles < 3	? "weak" :
-							  "ok",
-				.reason = n_cycles == 0 ? "no cycle ended in the stage" :
-							  "stage length over cycles"});
+				.status = n_cycles == 0	 ? "not_available"
+					  : n_cycles < 3 ? "weak"
+							 : "ok",
+				.reason = n_cycles == 0 ? "no cycle ended in the stage"
+							: "stage length over cycles"});
 	if (s->stats_end.n_polls_ns_max > 0)
 		rows_emit(rows, (struct report_row){.role = "mutator",
 						    .metric = "pause",

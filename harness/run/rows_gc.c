@@ -27,7 +27,8 @@ static uint64_t gc_mark(const struct gc_log_cycle *c, const struct clock *clock)
 
 static uint64_t gc_sweep(const struct gc_log_cycle *c, const struct clock *clock)
 {
-	return c->sweep_end_ticks != 0 ? clock_delta_ns(clock, c->flip_ticks, c->sweep_end_ticks) : 0;
+	return c->sweep_end_ticks != 0 ? clock_delta_ns(clock, c->flip_ticks, c->sweep_end_ticks)
+				       : 0;
 }
 
 static uint64_t gc_assist(const struct gc_log_cycle *c, const struct clock *clock)
@@ -66,9 +67,9 @@ static void gc_metric_rows(struct rows *rows, const struct gc_log *log, size_t i
 
 	hist_reset(h);
 	for (uint64_t k = rows->s->n_cycles_begin + 1; k <= rows->s->n_cycles_end; k++) {
-		const uint64_t ns = gc_log_get(log, k, &c) ?
-					    gc_metrics[i].of(&c, reclaim_clock(rows->in->r)) :
-					    0;
+		const uint64_t ns = gc_log_get(log, k, &c)
+					    ? gc_metrics[i].of(&c, reclaim_clock(rows->in->r))
+					    : 0;
 
 		if (ns > 0)
 			hist_record(h, ns);
@@ -106,7 +107,8 @@ void rows_gc_print(const struct rows *rows, FILE *out)
 	const struct gc_log *log = ops->gc_log != NULL ? ops->gc_log(rows->in->r) : NULL;
 	struct gc_log_cycle c;
 
-	for (uint64_t k = rows->s->n_cycles_begin + 1; log != NULL && k <= rows->s->n_cycles_end; k++)
+	for (uint64_t k = rows->s->n_cycles_begin + 1; log != NULL && k <= rows->s->n_cycles_end;
+	     k++)
 		if (gc_log_get(log, k, &c))
 			gc_log_print(&c, reclaim_clock(rows->in->r), rows->s->begin_ticks, out);
 }

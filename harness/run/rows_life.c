@@ -108,17 +108,19 @@ static bool rows_is_hidden(const struct rows *rows, unsigned phase)
 static void rows_life_hidden(struct rows *rows, const struct life_key *key)
 {
 	for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
-		rows_emit(rows, (struct report_row){
-					.object = key->object,
-					.phase = key->phase,
-					.table_state = key->table_state,
-					.metric = "lifetime",
-					.stat = percentiles[i].name,
-					.value = NAN,
-					.unit = "ns",
-					.better = "lower",
-					.status = "not_available",
-					.reason = "the library does not tell when an object became safe"});
+		rows_emit(
+			rows,
+			(struct report_row){
+				.object = key->object,
+				.phase = key->phase,
+				.table_state = key->table_state,
+				.metric = "lifetime",
+				.stat = percentiles[i].name,
+				.value = NAN,
+				.unit = "ns",
+				.better = "lower",
+				.status = "not_available",
+				.reason = "the library does not tell when an object became safe"});
 }
 
 /* One class (or all): both table states together, then each apart. */

@@ -44,7 +44,8 @@ static const struct run_source *run_source(const struct run *run)
 
 static uint64_t run_left_ns(const struct run *run, size_t next_stage)
 {
-	uint64_t ns = run->config->tracking_cost ? UINT64_C(2) * (COST_ROUNDS + 1) * COST_SEGMENT_NS : 0;
+	uint64_t ns =
+		run->config->tracking_cost ? UINT64_C(2) * (COST_ROUNDS + 1) * COST_SEGMENT_NS : 0;
 
 	for (size_t i = next_stage; i < run->config->stages.n; i++)
 		ns += run->config->stages.stage[i].duration_ns;
@@ -239,8 +240,8 @@ static void run_audit_cost(struct run *run)
 	if (isnan(cost.ratio))
 		printf("audit: its cost was not measured: %s\n", cost.reason);
 	else
-		printf("audit: %.0f ns per operation with it, %.0f without: %.2f x\n", cost.ns_per_op_on,
-		       cost.ns_per_op_off, cost.ratio);
+		printf("audit: %.0f ns per operation with it, %.0f without: %.2f x\n",
+		       cost.ns_per_op_on, cost.ns_per_op_off, cost.ratio);
 }
 
 static int run_exit_code(const struct run *run, int error)
@@ -341,8 +342,8 @@ static int run_env_facts(struct run *run)
 		error = run_env_text(run, "run.pin", config->pin_text);
 	if (error == 0)
 		error = run_env_text(run, "run.pace",
-				     run->is_sleep_only ? "sleep only: more threads than processors" :
-							  "sleep, then spin");
+				     run->is_sleep_only ? "sleep only: more threads than processors"
+							: "sleep, then spin");
 	if (error == 0)
 		error = run_env_text(run, "run.clock", run->clock.name);
 	run_env_number(run, "run.clock_read_ns", run->clock.read_cost_ns, &error);

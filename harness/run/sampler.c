@@ -86,9 +86,9 @@ static void sampler_take(struct sampler *s)
 	const uint64_t time_ns = clock_delta_ns(s->in->clock, s->zero_ticks, now);
 	struct report_sample sample = {.stage = s->stage, .time_ns = time_ns};
 	struct reclaim_stats stats = {0};
-	const uint64_t last_ns = last != NULL ? last->time_ns :
-						clock_delta_ns(s->in->clock, s->zero_ticks,
-							       s->begin_ticks);
+	const uint64_t last_ns =
+		last != NULL ? last->time_ns
+			     : clock_delta_ns(s->in->clock, s->zero_ticks, s->begin_ticks);
 
 	sampler_memory(s, &sample);
 	reclaim_ops(s->in->r)->stats(s->in->r, &stats);
@@ -137,8 +137,8 @@ static void *sampler_main(void *arg)
 	return NULL;
 }
 
-int sampler_start(struct sampler *s, struct run_instance *in, const char *stage, uint64_t begin_ticks,
-		  uint64_t zero_ticks, uint64_t duration_ns)
+int sampler_start(struct sampler *s, struct run_instance *in, const char *stage,
+		  uint64_t begin_ticks, uint64_t zero_ticks, uint64_t duration_ns)
 {
 	memset(s, 0, sizeof(*s));
 	s->in = in;

@@ -27,8 +27,9 @@ struct sampler {
 };
 
 /* Start; 0 or -errno.  `stage` must outlive the samples.  Stop with sampler_stop(). */
-int sampler_start(struct sampler *s, struct run_instance *in, const char *stage, uint64_t begin_ticks,
-		  uint64_t zero_ticks, uint64_t duration_ns) __attribute__((warn_unused_result));
+int sampler_start(struct sampler *s, struct run_instance *in, const char *stage,
+		  uint64_t begin_ticks, uint64_t zero_ticks, uint64_t duration_ns)
+	__attribute__((warn_unused_result));
 /* Take a last sample, and join.  The samples stay until sampler_fini(). */
 void sampler_stop(struct sampler *s);
 void sampler_fini(struct sampler *s);

@@ -59,7 +59,8 @@ int run_source_load(struct run_source *source, struct run_config *config)
 		cli_error("%s: out of memory", config->trace_path);
 		return EXIT_USAGE;
 	}
-	config->n_keys = source->trace->stats.n_live_peak > 0 ? source->trace->stats.n_live_peak : 1;
+	config->n_keys =
+		source->trace->stats.n_live_peak > 0 ? source->trace->stats.n_live_peak : 1;
 	source_apply_rate(source, config);
 	return 0;
 }

@@ -158,9 +158,10 @@ static int stage_load(struct stage_result *s, struct run_instance *in, unsigned 
 
 	store_relaxed(&in->stop, false); /* ordered by the gate */
 	in->order = (struct stage_order){.spec = s->spec, .index = index};
-	in->order.begin_ticks = clock_ticks(in->clock) + clock_ns_to_ticks(in->clock, STAGE_LEAD_NS);
-	in->order.end_ticks = in->order.begin_ticks +
-			      clock_ns_to_ticks(in->clock, s->spec->duration_ns);
+	in->order.begin_ticks =
+		clock_ticks(in->clock) + clock_ns_to_ticks(in->clock, STAGE_LEAD_NS);
+	in->order.end_ticks =
+		in->order.begin_ticks + clock_ns_to_ticks(in->clock, s->spec->duration_ns);
 	s->start_ns = clock_delta_ns(in->clock, zero_ticks, begin_ticks);
 	error = sampler_start(&s->sampler, in, s->spec->name, begin_ticks, zero_ticks,
 			      s->spec->duration_ns);

@@ -28,11 +28,11 @@ struct stage_result {
 	bool is_closed_loop;
 	bool is_recorded; /* paced by a trace's own times */
 	bool is_interrupted;
-	double seconds;		 /* from the first to the last moment of load */
+	double seconds; /* from the first to the last moment of load */
 	uint64_t begin_ticks;
 	uint64_t n_cycles_begin, n_cycles_end; /* in the strategy's log; equal when it keeps none */
-	uint64_t window_ticks;	 /* from stage begin to stage end, as stamps count it */
-	uint64_t start_ns;	 /* since the first stage's begin */
+	uint64_t window_ticks;		/* from stage begin to stage end, as stamps count it */
+	uint64_t start_ns;		/* since the first stage's begin */
 	struct role_stats role[ROLE_N]; /* mutator and reader */
 	uint64_t sampler_cpu_ns, process_cpu_ns, main_cpu_ns;
 	struct reclaim_totals begin, end;

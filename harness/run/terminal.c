@@ -16,7 +16,8 @@ void terminal_header(const struct run_config *config)
 
 	if (!config->is_value_traced)
 		snprintf(values, sizeof(values), "%zu B", config->value_bytes);
-	printf("%s%s%s: %" PRIu64 " keys, %s, %s, %s values, %zu B garbage an operation, unlink=%s, "
+	printf("%s%s%s: %" PRIu64
+	       " keys, %s, %s, %s values, %zu B garbage an operation, unlink=%s, "
 	       "%u thread%s\n",
 	       config->ops->name, config->strategy_options[0] != '\0' ? ":" : "",
 	       config->strategy_options, config->n_keys,
@@ -24,8 +25,8 @@ void terminal_header(const struct run_config *config)
 	       config->trace_path != NULL ? "trace" : config->dist_text, values,
 	       config->garbage_bytes, config->unlink_text, config->n_threads,
 	       config->n_threads == 1 ? "" : "s");
-	printf("%-14s %12s %14s %14s %12s %12s %9s\n", "stage", "throughput", "lifetime P50",
-	       "P99", "limbo peak", "resident", "B/entry");
+	printf("%-14s %12s %14s %14s %12s %12s %9s\n", "stage", "throughput", "lifetime P50", "P99",
+	       "limbo peak", "resident", "B/entry");
 }
 
 /* A percentile: ">" marks a lower bound, "~" a weak value. */
@@ -37,9 +38,9 @@ static const char *terminal_value(char *buf, size_t size, const struct km_value 
 		return "-";
 	units_format_ns(text, sizeof(text), v->value_ns);
 	snprintf(buf, size, "%s%s",
-		 v->status == KM_CENSORED ? ">" :
-		 v->status == KM_WEAK	  ? "~" :
-					    "",
+		 v->status == KM_CENSORED ? ">"
+		 : v->status == KM_WEAK	  ? "~"
+					  : "",
 		 text);
 	return buf;
 }
@@ -96,12 +97,14 @@ void terminal_footer(const struct terminal_checks *checks, const struct cost *co
 {
 	if (checks->n_stages == 0)
 		return;
-	printf("(> lower bound, not yet freed at the stage's end; ~ weak: few samples or cycles, or over "
+	printf("(> lower bound, not yet freed at the stage's end; ~ weak: few samples or cycles, "
+	       "or over "
 	       "5 %% censored)\n");
 	if (checks->n_little == 0)
 		printf("Little's law: not checked, tracking is off\n");
 	else
-		printf("Little's law: %s in %u of %u stages, worst ratio %.5f (%s), tolerance 2 %%\n",
+		printf("Little's law: %s in %u of %u stages, worst ratio %.5f (%s), tolerance 2 "
+		       "%%\n",
 		       checks->n_little_bad == 0 ? "holds" : "FAILS",
 		       checks->n_little_bad == 0 ? checks->n_little : checks->n_little_bad,
 		       checks->n_little, checks->worst_ratio, checks->worst_stage);
@@ -118,7 +121,8 @@ void terminal_footer(const struct terminal_checks *checks, const struct cost *co
 	if (isnan(cost->ratio))
 		printf("tracking: its cost was not measured: %s\n", cost->reason);
 	else
-		printf("tracking: %.3f x the time without (%.0f against %.0f ns an operation, median of "
+		printf("tracking: %.3f x the time without (%.0f against %.0f ns an operation, "
+		       "median of "
 		       "%u interleaved rounds)\n",
 		       cost->ratio, cost->ns_per_op_on, cost->ns_per_op_off, cost->n_rounds);
 }

@@ -91,10 +91,11 @@ static bool golden_parse(const char *text, struct golden_line *g)
 	int end = 0;
 
 	return sscanf(text,
-		      "%" SCNu64 " %c %" SCNu64 " %" SCNu64 " %" SCNu64 " %u %u %u %u %" SCNu64 " %" SCNu64
-		      " %" SCNx64 " %n",
-		      &g->n, &g->op, &g->key, &g->hash, &g->count, &g->b, &g->noverflow, &g->growing,
-		      &g->same_size, &g->nevacuate, &g->old_evacuated, &g->digest, &end) == 12 &&
+		      "%" SCNu64 " %c %" SCNu64 " %" SCNu64 " %" SCNu64 " %u %u %u %u %" SCNu64
+		      " %" SCNu64 " %" SCNx64 " %n",
+		      &g->n, &g->op, &g->key, &g->hash, &g->count, &g->b, &g->noverflow,
+		      &g->growing, &g->same_size, &g->nevacuate, &g->old_evacuated, &g->digest,
+		      &end) == 12 &&
 	       text[end] == '\0' && (g->op == 'i' || g->op == 'd');
 }
 
@@ -120,7 +121,8 @@ static void replay_fini(struct replay *p)
 static int replay_init(struct replay *p, char *message, size_t message_size)
 {
 	struct reclaim_config domain = {.ops = reclaim_strategy_find("leak"), .max_threads = 1};
-	struct hmap_config map = {.mode = HMAP_PLAIN, .unlink = HMAP_UNLINK_GO, .hash = recorded_hash};
+	struct hmap_config map = {
+		.mode = HMAP_PLAIN, .unlink = HMAP_UNLINK_GO, .hash = recorded_hash};
 	int err;
 
 	memset(p, 0, sizeof(*p));
@@ -140,7 +142,8 @@ static int replay_init(struct replay *p, char *message, size_t message_size)
 	return err;
 }
 
-static void replay_compare(struct replay *p, const struct golden_line *g, struct verify_go_result *out)
+static void replay_compare(struct replay *p, const struct golden_line *g,
+			   struct verify_go_result *out)
 {
 	const uint64_t evacuated = hmap_n_old_evacuated(p->m);
 	const uint64_t digest = hmap_layout_digest(p->m);
@@ -156,12 +159,13 @@ static void replay_compare(struct replay *p, const struct golden_line *g, struct
 	    s.nevacuate == g->nevacuate && evacuated == g->old_evacuated && digest == g->digest)
 		return;
 	snprintf(out->difference, sizeof(out->difference),
-		 "operation %" PRIu64 ": count %" PRIu64 " (Go %" PRIu64 "), B %u (%u), noverflow %u (%u), growing "
-		 "%d (%u), same-size %d (%u), nevacuate %" PRIu64 " (%" PRIu64 "), evacuated %" PRIu64
-		 " (%" PRIu64 "), digest %s",
-		 g->n, s.count, g->count, s.b, g->b, s.noverflow, g->noverflow, s.is_growing, g->growing,
-		 s.is_same_size, g->same_size, s.nevacuate, g->nevacuate, evacuated, g->old_evacuated,
-		 digest == g->digest ? "equal" : "different");
+		 "operation %" PRIu64 ": count %" PRIu64 " (Go %" PRIu64
+		 "), B %u (%u), noverflow %u (%u), growing "
+		 "%d (%u), same-size %d (%u), nevacuate %" PRIu64 " (%" PRIu64
+		 "), evacuated %" PRIu64 " (%" PRIu64 "), digest %s",
+		 g->n, s.count, g->count, s.b, g->b, s.noverflow, g->noverflow, s.is_growing,
+		 g->growing, s.is_same_size, g->same_size, s.nevacuate, g->nevacuate, evacuated,
+		 g->old_evacuated, digest == g->digest ? "equal" : "different");
 }
 
 static int replay_line(struct replay *p, const struct golden_line *g, struct verify_go_result *out)
@@ -210,22 +214,24 @@ int verify_go(const char *path, struct verify_go_result *out, char *message, siz
 			continue;
 		if (!golden_parse(text, &g)) {
 			snprintf(message, message_size,
-				 "%s:%" PRIu64 ": expected `n i|d key hash count B noverflow growing samesize "
+				 "%s:%" PRIu64
+				 ": expected `n i|d key hash count B noverflow growing samesize "
 				 "nevacuate oldEvacuated digest`, found \"%.60s\"",
 				 path, line, text);
 			err = -EINVAL;
 		} else {
 			err = replay_line(&replay, &g, out);
 			if (err)
-				snprintf(message, message_size, "%s:%" PRIu64 ": %s", path, line, strerror(-err));
+				snprintf(message, message_size, "%s:%" PRIu64 ": %s", path, line,
+					 strerror(-err));
 		}
 	}
 	if (!err) {
 		const char *why = gzerror(file, &zerr);
 
 		if (zerr != Z_OK && zerr != Z_STREAM_END) {
-			snprintf(message, message_size, "%s: after line %" PRIu64 ": %s", path, line,
-				 *why ? why : "truncated");
+			snprintf(message, message_size, "%s: after line %" PRIu64 ": %s", path,
+				 line, *why ? why : "truncated");
 			err = -EINVAL;
 		} else if (out->n_operations == 0) {
 			snprintf(message, message_size, "%s: holds no operation", path);

@@ -91,8 +91,8 @@ static inline size_t worker_traced_bytes(const struct op *op)
 static inline bool worker_insert(struct run_worker *w, struct hmap *map, const struct op *op)
 {
 	const struct run_config *config = w->in->config;
-	const size_t bytes = unlikely(config->is_value_traced) ? worker_traced_bytes(op) :
-								 config->value_bytes;
+	const size_t bytes =
+		unlikely(config->is_value_traced) ? worker_traced_bytes(op) : config->value_bytes;
 	const enum hmap_result result = hmap_insert_sized(map, w->t, op->key, op->value, bytes);
 
 	if (unlikely(result == HMAP_NO_MEMORY))
@@ -174,8 +174,8 @@ static void churn_advance(struct churn *c)
 {
 	c->due_ticks = UINT64_MAX;
 	if (c->next < c->n)
-		c->due_ticks = c->begin_ticks + (uint64_t)(((double)c->next + 0.5) /
-							   (double)c->n * (double)c->length_ticks);
+		c->due_ticks = c->begin_ticks + (uint64_t)(((double)c->next + 0.5) / (double)c->n *
+							   (double)c->length_ticks);
 	c->next += c->step;
 }
 
@@ -321,7 +321,8 @@ static void worker_open_loop(struct run_worker *w, bool is_recorded)
 	churn_init(&churn, w);
 	while (worker_next_start(w, &starts, &op, &start_ns)) {
 		const uint64_t intended = begin + clock_ns_to_ticks(clock, (uint64_t)start_ns);
-		const uint64_t start = pace_wait(&w->pace, intended < end_ticks ? intended : end_ticks);
+		const uint64_t start =
+			pace_wait(&w->pace, intended < end_ticks ? intended : end_ticks);
 
 		/* Behind at the stage's end: what is left counts as offered, not as done. */
 		if (start >= end_ticks || worker_is_stopped(w)) {
@@ -354,7 +355,8 @@ static void worker_stall_once(struct run_worker *w, uint64_t until_ticks)
 
 		if (now >= until_ticks)
 			break;
-		clock_nanosleep(CLOCK_MONOTONIC, 0, left_ns < STALL_SLICE_NS ? &rest : &slice, NULL);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, left_ns < STALL_SLICE_NS ? &rest : &slice,
+				NULL);
 	}
 	reclaim_exit(w->t);
 	w->stats.n_attempted[RUN_GET]++;
@@ -401,8 +403,8 @@ static void worker_prefill(struct run_worker *w)
 	for (uint64_t i = w->index; i < keys->n_keys && !worker_is_stopped(w);
 	     i += w->in->n_mutators) {
 		reclaim_enter(w->t);
-		const enum hmap_result result = hmap_insert(
-			w->in->map, w->t, keys_prefill(keys, i, w->in->n_mutators), i);
+		const enum hmap_result result =
+			hmap_insert(w->in->map, w->t, keys_prefill(keys, i, w->in->n_mutators), i);
 		reclaim_exit(w->t);
 		reclaim_poll(w->t);
 		if (result == HMAP_NO_MEMORY) {

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +23,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "../../core/atomic.h" /* built alone, without the project's include path */
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
@@ -47,7 +48,7 @@ static __attribute__((constructor)) void faults_begin(void)
 	write_at = faults_number("FAULT_WRITE");
 	dir = getenv("FAULT_DIR");
 	count_file = getenv("FAULT_COUNT");
-	atomic_store(&n_allocs, 0);
+	store_relaxed(&n_allocs, 0); /* counts order nothing, here and below */
 }
 
 static __attribute__((destructor)) void faults_end(void)
@@ -57,8 +58,8 @@ static __attribute__((destructor)) void faults_end(void)
 
 	if (!count_file)
 		return;
-	n = snprintf(text, sizeof(text), "%llu %llu\n", (unsigned long long)atomic_load(&n_allocs),
-		     (unsigned long long)atomic_load(&n_writes));
+	n = snprintf(text, sizeof(text), "%llu %llu\n", (unsigned long long)load_relaxed(&n_allocs),
+		     (unsigned long long)load_relaxed(&n_writes));
 	fd = open(count_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return;
@@ -69,7 +70,7 @@ static __attribute__((destructor)) void faults_end(void)
 
 static int faults_no_memory(void)
 {
-	if (atomic_fetch_add(&n_allocs, 1) + 1 != alloc_at)
+	if (add_relaxed(&n_allocs, 1) + 1 != alloc_at)
 		return 0;
 	errno = ENOMEM;
 	return 1;
@@ -113,7 +114,7 @@ static int faults_disk_full(int fd)
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n <= 0 || strncmp(path, dir, strlen(dir)) != 0)
 		return 0;
-	if (atomic_fetch_add(&n_writes, 1) + 1 < write_at || !write_at)
+	if (add_relaxed(&n_writes, 1) + 1 < write_at || !write_at)
 		return 0;
 	errno = ENOSPC;
 	return 1;

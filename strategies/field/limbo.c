@@ -25,7 +25,8 @@ uint64_t limbo_free(struct reclaim_thread *t, struct limbo *safe, uint64_t max)
 		safe->head = node->next;
 		safe->n--;
 		n++;
-		reclaim_free(t, heap_node_object(h, node), is_hidden ? LIFE_SAFE_UNKNOWN : ticks, now);
+		reclaim_free(t, heap_node_object(h, node), is_hidden ? LIFE_SAFE_UNKNOWN : ticks,
+			     now);
 	}
 	return n;
 }

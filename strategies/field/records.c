@@ -37,7 +37,8 @@ static struct record *records_add(struct records *rs, bool has_thread, int *err)
 	return rec;
 }
 
-int records_init(struct records *rs, struct reclaim *r, const struct record_ops *ops, size_t record_bytes)
+int records_init(struct records *rs, struct reclaim *r, const struct record_ops *ops,
+		 size_t record_bytes)
 {
 	int err = 0;
 
@@ -109,7 +110,8 @@ static void record_own(struct record *rec)
 
 struct record *records_join(struct records *rs, int *err)
 {
-	records_for_each(rec, rs) {
+	records_for_each(rec, rs)
+	{
 		uint32_t no = 0;
 
 		/* acquire: pairs with the release in records_leave(). */
@@ -176,8 +178,10 @@ static void record_help(struct record *rec, struct reclaim_thread *t)
 {
 	struct records *rs = rec->records;
 
-	records_for_each(other, rs) {
-		if (other == rec || other == rs->central || !record_try_take(other, RECORD_BORROWED))
+	records_for_each(other, rs)
+	{
+		if (other == rec || other == rs->central ||
+		    !record_try_take(other, RECORD_BORROWED))
 			continue;
 		if (!record_is_empty(other)) {
 			record_process(other, t, true);
@@ -216,7 +220,8 @@ static void record_poll_central(struct record *rec, struct reclaim_thread *t)
 {
 	struct records *rs = rec->records;
 	struct record *central = rs->central;
-	const bool is_due = rec->n_since >= rs->options.batch || ++rec->n_polls >= RECORD_IDLE_POLLS;
+	const bool is_due =
+		rec->n_since >= rs->options.batch || ++rec->n_polls >= RECORD_IDLE_POLLS;
 
 	/* Relaxed: a stale zero frees at the next poll. */
 	if (!is_due && !(rs->options.free == FREE_AMORTIZED && load_relaxed(&rs->n_central_safe)))
@@ -243,7 +248,8 @@ void record_poll_slow(struct record *rec, struct reclaim_thread *t)
 
 	if (rs->central)
 		record_poll_central(rec, t);
-	if (rec->n_limbo && (rec->n_since >= rs->options.batch || ++rec->n_polls >= RECORD_IDLE_POLLS))
+	if (rec->n_limbo &&
+	    (rec->n_since >= rs->options.batch || ++rec->n_polls >= RECORD_IDLE_POLLS))
 		record_process(rec, t, rec->n_since < rs->options.batch);
 	record_free(rec, t, false);
 	/* Relaxed: see record_poll(). */
@@ -264,7 +270,8 @@ void records_drain(struct records *rs, struct record *mine, struct reclaim_threa
 {
 	fence_seq_cst();
 	record_flush(mine, t);
-	records_for_each(rec, rs) {
+	records_for_each(rec, rs)
+	{
 		if (rec == mine || !record_try_take(rec, RECORD_BORROWED))
 			continue;
 		if (rec == rs->central)
@@ -282,7 +289,6 @@ uint64_t records_n_pending(struct records *rs)
 {
 	uint64_t n = 0;
 
-	records_for_each(rec, rs)
-		n += load_relaxed(&rec->n_retired) - load_relaxed(&rec->n_freed);
+	records_for_each(rec, rs) n += load_relaxed(&rec->n_retired) - load_relaxed(&rec->n_freed);
 	return n;
 }

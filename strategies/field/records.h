@@ -42,13 +42,13 @@ struct records;
 struct record {
 	struct record *next; /* never changes once the record is listed */
 	struct records *records;
-	struct limbo fresh;  /* retired since the last process() */
-	struct limbo safe;   /* proved unreachable, to be freed */
-	uint64_t n_limbo;    /* objects here that are not proved safe: fresh ones and the strategy's */
-	uint64_t n_since;    /* retired since the last process() */
-	uint32_t n_polls;    /* since then, while something was here */
-	uint32_t n_helps;    /* polls that saw n_waiting */
-	bool is_announced;   /* counted in n_waiting */
+	struct limbo fresh; /* retired since the last process() */
+	struct limbo safe;  /* proved unreachable, to be freed */
+	uint64_t n_limbo; /* objects here that are not proved safe: fresh ones and the strategy's */
+	uint64_t n_since; /* retired since the last process() */
+	uint32_t n_polls; /* since then, while something was here */
+	uint32_t n_helps; /* polls that saw n_waiting */
+	bool is_announced;		      /* counted in n_waiting */
 	_Atomic(uint64_t) n_retired, n_freed; /* written by the holder only; see counter_add() */
 	_Atomic(uint32_t) state;
 	_Atomic(uint32_t) has_thread; /* claimed by compare-and-swap in records_join() */
@@ -70,7 +70,8 @@ struct records {
 	size_t record_bytes;
 	struct limbo_options options; /* set by the option table */
 	uint64_t hard_batch;	      /* process in retire when so many are fresh */
-	_Atomic(struct record *) head; /* a record is published here and stays until records_fini() */
+	_Atomic(struct record *)
+		head; /* a record is published here and stays until records_fini() */
 	_Atomic(uint32_t) n_records;
 	struct record *central; /* limbo=central: belongs to no thread */
 	/* Written when threads go offline or leave with something in limbo; read at each poll. */
@@ -81,7 +82,8 @@ struct records {
 };
 
 /* `rs->options` is set.  0 or -errno; records_fini() undoes it too when it failed. */
-int records_init(struct records *rs, struct reclaim *r, const struct record_ops *ops, size_t record_bytes);
+int records_init(struct records *rs, struct reclaim *r, const struct record_ops *ops,
+		 size_t record_bytes);
 void records_fini(struct records *rs);
 
 /* A record for the calling thread, OWNED; NULL with -errno in *err.  Given back by records_leave(). */

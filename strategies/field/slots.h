@@ -21,13 +21,14 @@
 #define ERA_SLOTS HMAP_N_SLOTS
 
 struct era_slots {
-	_Atomic(uint64_t) era;	 /* objects born up to here are protected */
+	_Atomic(uint64_t) era;	  /* objects born up to here are protected */
 	_Atomic(uint32_t) n_used; /* slots that may be set */
 	_Atomic(void *) slots[ERA_SLOTS];
 };
 
 /* ops->protect for a thread whose section is announced. */
-static inline void era_protect(struct era_slots *s, const _Atomic(uint64_t) *now, unsigned slot, void *object)
+static inline void era_protect(struct era_slots *s, const _Atomic(uint64_t) *now, unsigned slot,
+			       void *object)
 {
 	/* acquire: pairs with the increment of the era.  Own `era`: relaxed, only this thread writes it. */
 	const uint64_t era = load_acquire(now);

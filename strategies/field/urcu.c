@@ -91,7 +91,8 @@ static void urcu_is_drained(struct rcu_head *head)
 /* A batch is past its grace period. */
 static void urcu_is_safe(struct rcu_head *head)
 {
-	struct urcu_node *node = (struct urcu_node *)((char *)head - offsetof(struct urcu_node, head));
+	struct urcu_node *node =
+		(struct urcu_node *)((char *)head - offsetof(struct urcu_node, head));
 	struct limbo batch = {0};
 	struct limbo_node *next;
 	struct urcu *u;

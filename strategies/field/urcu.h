@@ -56,15 +56,15 @@ struct urcu {
 	struct records records;
 	const struct urcu_flavor *flavor;
 	struct reclaim *r;
-	pthread_mutex_t lock; /* phase, is_drained, crdp, worker, worker_error, safe */
+	pthread_mutex_t lock;	/* phase, is_drained, crdp, worker, worker_error, safe */
 	pthread_cond_t changed; /* phase, is_drained */
 	enum { WORKER_NONE, WORKER_STARTING, WORKER_FAILED, WORKER_RUNNING, WORKER_GONE } phase;
 	struct call_rcu_data *crdp;
 	struct reclaim_thread *worker;
 	int worker_error;
 	struct rcu_head hello, drained, bye;
-	bool is_drained; /* under lock */
-	struct limbo safe;	   /* free=amortized: past their grace period, for any thread to free */
+	bool is_drained;   /* under lock */
+	struct limbo safe; /* free=amortized: past their grace period, for any thread to free */
 	_Atomic(uint64_t) n_safe;  /* their number, to look at without the lock */
 	_Atomic(uint64_t) n_calls; /* callbacks run */
 };

@@ -58,8 +58,8 @@ static inline bool has(const struct reclaim_ops *ops, uint32_t flag)
 	return ops->flags & flag;
 }
 
-static inline void box_trace(struct reclaim_root *root, struct reclaim_thread *t, reclaim_trace_fn *visit,
-			     void *ctx)
+static inline void box_trace(struct reclaim_root *root, struct reclaim_thread *t,
+			     reclaim_trace_fn *visit, void *ctx)
 {
 	struct box *box = (struct box *)root;
 
@@ -73,7 +73,8 @@ static inline void box_trace(struct reclaim_root *root, struct reclaim_thread *t
 	}
 }
 
-static inline struct box *box_create(const struct strategy_case *c, unsigned max_threads, bool tracking)
+static inline struct box *box_create(const struct strategy_case *c, unsigned max_threads,
+				     bool tracking)
 {
 	struct box *box = calloc(1, sizeof(*box));
 	char message[256] = "";
@@ -156,7 +157,8 @@ static inline struct thing *box_get(struct box *box, struct reclaim_thread *t, i
 }
 
 /* Put `thing` (or nothing) into slot i and retire what was there.  In a section of its own. */
-static inline void box_replace(struct box *box, struct reclaim_thread *t, int i, struct thing *thing)
+static inline void box_replace(struct box *box, struct reclaim_thread *t, int i,
+			       struct thing *thing)
 {
 	struct thing *old;
 
@@ -286,8 +288,8 @@ struct case_test {
 	const char *name;
 	void (*function)(void **state);
 };
-static inline int run_cases(const char *group, const struct case_test *tests, size_t n_tests, int argc,
-			    char **argv)
+static inline int run_cases(const char *group, const struct case_test *tests, size_t n_tests,
+			    int argc, char **argv)
 {
 	static struct strategy_case cases[128];
 	static char names[128 * 16][192];
@@ -300,7 +302,8 @@ static inline int run_cases(const char *group, const struct case_test *tests, si
 			continue;
 		for (size_t i = 0; i < n_tests; i++) {
 			assert_true(n < 128 * 16);
-			snprintf(names[n], sizeof(names[n]), "%s: %s", cases[c].name, tests[i].name);
+			snprintf(names[n], sizeof(names[n]), "%s: %s", cases[c].name,
+				 tests[i].name);
 			unit[n] = (struct CMUnitTest){.name = names[n],
 						      .test_func = tests[i].function,
 						      .initial_state = &cases[c]};

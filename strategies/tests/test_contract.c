@@ -7,7 +7,8 @@
 
 /* ---------------------------------------------------------------- options */
 
-static void expect_refused(const struct strategy_case *c, const char *options, const char *named, int code)
+static void expect_refused(const struct strategy_case *c, const char *options, const char *named,
+			   int code)
 {
 	struct clock clock;
 	struct reclaim *r = NULL;
@@ -25,7 +26,8 @@ static void expect_refused(const struct strategy_case *c, const char *options, c
 	if (err != code || r)
 		fail_msg("%s:%s: got %d, not %d", c->ops->name, options, err, code);
 	if (!strstr(message, named))
-		fail_msg("%s:%s: the message does not name %s: %s", c->ops->name, options, named, message);
+		fail_msg("%s:%s: the message does not name %s: %s", c->ops->name, options, named,
+			 message);
 }
 
 static void test_options_are_checked(void **state)
@@ -165,8 +167,8 @@ struct order_check {
 	_Atomic(uint64_t) n_seen, n_wrong; /* relaxed: read after a quiet point */
 };
 
-static void check_order(void *ctx, enum obj_class class, const struct heap_stamps *stamps, uint64_t safe_ticks,
-			uint64_t freed_ticks)
+static void check_order(void *ctx, enum obj_class class, const struct heap_stamps *stamps,
+			uint64_t safe_ticks, uint64_t freed_ticks)
 {
 	struct order_check *check = ctx;
 	const uint64_t dead = stamps->dead_ticks & ~UINT64_C(1);
@@ -449,7 +451,8 @@ static void test_stall_is_as_flagged(void **state)
 	print_message("           %lu retired beside a stalled reader, %lu held back\n", n, limbo);
 	if (t->flags & STALL_UNBOUNDED) {
 		if (limbo < n)
-			fail_msg("%s: unbounded by its flag, but only %lu of %lu are held", c->name, limbo, n);
+			fail_msg("%s: unbounded by its flag, but only %lu of %lu are held", c->name,
+				 limbo, n);
 	} else if (limbo > n / 4) {
 		fail_msg("%s: bounded by its flag, but %lu of %lu are held", c->name, limbo, n);
 	}

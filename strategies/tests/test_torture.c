@@ -21,7 +21,7 @@ static uint64_t draw(uint64_t *state)
 
 #define N_READERS 2
 #define N_WRITERS 2
-#define N_OPS	  (40000 / SCALE)
+#define N_OPS (40000 / SCALE)
 
 struct torture {
 	struct box *box;
@@ -38,7 +38,8 @@ struct worker {
 	pthread_t thread;
 	uint64_t ages[N_AGES];
 	uint64_t n_errors;
-	uint64_t *expected; /* writers on the map: what each of this thread's keys holds; 0: absent */
+	uint64_t *
+		expected; /* writers on the map: what each of this thread's keys holds; 0: absent */
 };
 
 static void worker_report(struct worker *w)
@@ -49,15 +50,16 @@ static void worker_report(struct worker *w)
 	pthread_mutex_unlock(&w->torture->lock);
 }
 
-static void workers_run(struct worker *workers, unsigned n, void *(*writer)(void *), void *(*reader)(void *),
-			void *(*visitor)(void *))
+static void workers_run(struct worker *workers, unsigned n, void *(*writer)(void *),
+			void *(*reader)(void *), void *(*visitor)(void *))
 {
 	for (unsigned i = 0; i < n; i++) {
 		void *(*function)(void *) = i < N_WRITERS ? writer : i + 1 < n ? reader : visitor;
 
 		workers[i].index = i;
 		workers[i].seed = UINT64_C(0x9e3779b97f4a7c15) * (i + 1);
-		assert_int_equal(pthread_create(&workers[i].thread, NULL, function, &workers[i]), 0);
+		assert_int_equal(pthread_create(&workers[i].thread, NULL, function, &workers[i]),
+				 0);
 	}
 	for (unsigned i = 0; i < n; i++)
 		pthread_join(workers[i].thread, NULL);
@@ -66,8 +68,8 @@ static void workers_run(struct worker *workers, unsigned n, void *(*writer)(void
 static void expect_ages(const struct strategy_case *c, const struct torture *torture)
 {
 	print_message("           ages seen: live %lu, unlinked %lu, freed %lu, reused %lu\n",
-		      torture->ages[AGE_LIVE], torture->ages[AGE_UNLINKED], torture->ages[AGE_FREED],
-		      torture->ages[AGE_REUSED]);
+		      torture->ages[AGE_LIVE], torture->ages[AGE_UNLINKED],
+		      torture->ages[AGE_FREED], torture->ages[AGE_REUSED]);
 	if (torture->ages[AGE_FREED] + torture->ages[AGE_REUSED])
 		fail_msg("%s: readers held %lu freed and %lu reused objects", c->name,
 			 torture->ages[AGE_FREED], torture->ages[AGE_REUSED]);
@@ -88,15 +90,18 @@ static void expect_conservation(const struct strategy_case *c, struct box *box)
 		}
 		if (totals.n_freed[k] != totals.n_allocated[k] ||
 		    totals.freed_bytes[k] != totals.allocated_bytes[k])
-			fail_msg("%s: class %s: %lu allocated, %lu retired, %lu freed; %lu bytes, %lu freed",
-				 c->name, obj_class_names[k], totals.n_allocated[k], totals.n_retired[k],
-				 totals.n_freed[k], totals.allocated_bytes[k], totals.freed_bytes[k]);
+			fail_msg("%s: class %s: %lu allocated, %lu retired, %lu freed; %lu bytes, "
+				 "%lu freed",
+				 c->name, obj_class_names[k], totals.n_allocated[k],
+				 totals.n_retired[k], totals.n_freed[k], totals.allocated_bytes[k],
+				 totals.freed_bytes[k]);
 	}
 }
 
 /* ---------------------------------------------------------------- on a bare array */
 
-static void box_replace_marking(struct box *box, struct reclaim_thread *t, int i, struct thing *thing)
+static void box_replace_marking(struct box *box, struct reclaim_thread *t, int i,
+				struct thing *thing)
 {
 	struct thing *old;
 
@@ -180,7 +185,8 @@ static void *box_reader(void *arg)
 	do {
 		box_read(w, t);
 		reclaim_poll(t);
-	} while (load_acquire(&w->torture->n_writing) > 0); /* acquire: pairs with the subtraction of each writer that ends */
+	} while (load_acquire(&w->torture->n_writing) >
+		 0); /* acquire: pairs with the subtraction of each writer that ends */
 	reclaim_unregister(t);
 	worker_report(w);
 	return NULL;
@@ -196,13 +202,15 @@ static void *box_visitor(void *arg)
 		struct reclaim_thread *t = reclaim_register(box->r, ROLE_MUTATOR);
 
 		for (int i = 0; i < 40; i++) {
-			box_replace_marking(box, t, i % BOX_SLOTS, thing_create(t, draw(&w->seed) | 1));
+			box_replace_marking(box, t, i % BOX_SLOTS,
+					    thing_create(t, draw(&w->seed) | 1));
 			box_read(w, t);
 			if (i % 4 == 0)
 				reclaim_poll(t);
 		}
 		reclaim_unregister(t);
-	} while (load_acquire(&w->torture->n_writing) > 0); /* acquire: pairs with the subtraction of each writer that ends */
+	} while (load_acquire(&w->torture->n_writing) >
+		 0); /* acquire: pairs with the subtraction of each writer that ends */
 	worker_report(w);
 	return NULL;
 }
@@ -263,7 +271,8 @@ static void *map_writer(void *arg)
 
 		reclaim_enter(t);
 		if ((r % 8 != 0) == wave_inserts) {
-			const enum hmap_result got = hmap_insert(w->torture->map, t, key, map_word(key, i));
+			const enum hmap_result got =
+				hmap_insert(w->torture->map, t, key, map_word(key, i));
 
 			w->n_errors += got != (was_there ? HMAP_REPLACED : HMAP_INSERTED);
 			w->expected[own] = map_word(key, i);
@@ -311,7 +320,8 @@ static void *map_reader(void *arg)
 	do {
 		map_read(w, t);
 		reclaim_poll(t);
-	} while (load_acquire(&w->torture->n_writing) > 0); /* acquire: pairs with the subtraction of each writer that ends */
+	} while (load_acquire(&w->torture->n_writing) >
+		 0); /* acquire: pairs with the subtraction of each writer that ends */
 	reclaim_unregister(t);
 	worker_report(w);
 	return NULL;
@@ -332,7 +342,8 @@ static void *map_visitor(void *arg)
 		sched_yield();
 		reclaim_online(t);
 		reclaim_unregister(t);
-	} while (load_acquire(&w->torture->n_writing) > 0); /* acquire: pairs with the subtraction of each writer that ends */
+	} while (load_acquire(&w->torture->n_writing) >
+		 0); /* acquire: pairs with the subtraction of each writer that ends */
 	worker_report(w);
 	return NULL;
 }
@@ -346,7 +357,8 @@ static void expect_contents(const struct worker *w, struct hmap *map, struct rec
 
 		reclaim_enter(t);
 		if (hmap_get(map, t, key, &address) != (w->expected[own] != 0))
-			fail_msg("key %lu: should be %s", key, w->expected[own] ? "there" : "absent");
+			fail_msg("key %lu: should be %s", key,
+				 w->expected[own] ? "there" : "absent");
 		if (w->expected[own])
 			assert_int_equal(*(const uint64_t *)(uintptr_t)address, w->expected[own]);
 		reclaim_exit(t);
@@ -358,7 +370,8 @@ static void torture_map(const struct strategy_case *c, enum hmap_unlink unlink)
 	struct torture torture = {.box = box_create(c, 0, false)};
 	struct worker workers[N_WRITERS + N_READERS + 1] = {{0}};
 	struct reclaim_thread *t = reclaim_register(torture.box->r, ROLE_MUTATOR);
-	const struct hmap_config config = {.mode = HMAP_PAYLOAD, .unlink = unlink, .value_bytes = 32, .seed = 1};
+	const struct hmap_config config = {
+		.mode = HMAP_PAYLOAD, .unlink = unlink, .value_bytes = 32, .seed = 1};
 	char message[256] = "";
 
 	pthread_mutex_init(&torture.lock, NULL);

@@ -162,8 +162,13 @@ static void fuzz_validate(struct fuzz *f)
 
 static void fuzz_clear(struct fuzz *f)
 {
-	hmap_clear(f->m, f->t);
+	const bool cleared = hmap_clear(f->m, f->t);
+
 	reclaim_poll(f->t);
+	if (!cleared) {
+		CHECK(f->domain.heap.fail_at); /* nothing changed, for want of memory */
+		return;
+	}
 	memset(f->model, 0, sizeof(f->model));
 	f->n_live = 0;
 }

@@ -67,7 +67,7 @@ static inline void expect_op(const struct trace *t, size_t i, enum op_type type,
 }
 
 #define N_ROWS 20000
-#define ROOM   (N_ROWS * 40)
+#define ROOM (N_ROWS * 40)
 
 /* A CSV of N_ROWS rows, larger than every buffer on the way. */
 static inline size_t make_csv(char *text)

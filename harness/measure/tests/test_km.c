@@ -231,9 +231,9 @@ static void test_samples_needed(void **state)
 
 /* A collector that frees everything dead once per stage, at 0.8 of it; deaths come evenly, so the truth
  * is uniform on (0, T).  Stages last T. */
-#define PERIOD_NS  1000000000ull
-#define N_DEATHS   20000ull
-#define CYCLE_AT   (PERIOD_NS * 4 / 5)
+#define PERIOD_NS 1000000000ull
+#define N_DEATHS 20000ull
+#define CYCLE_AT (PERIOD_NS * 4 / 5)
 
 static void simulate_stage(struct life_recorder *rec, unsigned stage, bool with_delayed_entry)
 {
@@ -242,9 +242,9 @@ static void simulate_stage(struct life_recorder *rec, unsigned stage, bool with_
 	life_stage_begin(rec, begin);
 	for (uint64_t i = 0; i < N_DEATHS * (stage + 1); i++) {
 		const uint64_t dead = i * (PERIOD_NS / N_DEATHS) & ~1ull;
-		const uint64_t cycle = dead % PERIOD_NS < CYCLE_AT ?
-					       dead / PERIOD_NS * PERIOD_NS + CYCLE_AT :
-					       (dead / PERIOD_NS + 1) * PERIOD_NS + CYCLE_AT;
+		const uint64_t cycle = dead % PERIOD_NS < CYCLE_AT
+					       ? dead / PERIOD_NS * PERIOD_NS + CYCLE_AT
+					       : (dead / PERIOD_NS + 1) * PERIOD_NS + CYCLE_AT;
 		const struct heap_stamps s = {.dead_ticks = dead, .retired_ticks = dead};
 
 		if (cycle < begin || (dead < begin && !with_delayed_entry))

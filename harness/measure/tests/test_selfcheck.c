@@ -47,10 +47,8 @@ static void insert_all(struct fixture *f)
 static struct fixture *fixture_new(const char *strategy)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct hmap_config hc = {.mode = HMAP_PAYLOAD,
-				       .unlink = HMAP_UNLINK_EMPTY,
-				       .value_bytes = 64,
-				       .seed = 1};
+	const struct hmap_config hc = {
+		.mode = HMAP_PAYLOAD, .unlink = HMAP_UNLINK_EMPTY, .value_bytes = 64, .seed = 1};
 	struct reclaim_config rc = {.tracking = true};
 	char message[256];
 
@@ -214,10 +212,8 @@ static void test_wrong_pending_breaks_conservation(void **state)
 	struct selfcheck_conservation c = {.n_pending = 4};
 
 	(void)state;
-	c.class[OBJ_VALUE] = (struct selfcheck_class){.n_live = 1,
-						      .n_present = 6,
-						      .n_limbo = 5,
-						      .n_held = 6};
+	c.class[OBJ_VALUE] =
+		(struct selfcheck_class){.n_live = 1, .n_present = 6, .n_limbo = 5, .n_held = 6};
 	selfcheck_compare(&c);
 	assert_false(c.is_good);
 	assert_int_equal(c.error_objects, 1);

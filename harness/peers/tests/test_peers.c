@@ -21,10 +21,12 @@ static void test_all_answer_right(void **state)
 	(void)state;
 	for (size_t i = 0; peers[i]; i++) {
 		char message[256] = "";
-		const int64_t n_wrong = peers_check(peers[i], 2, N_OPS, 7, message, sizeof(message));
+		const int64_t n_wrong =
+			peers_check(peers[i], 2, N_OPS, 7, message, sizeof(message));
 
 		if (n_wrong)
-			fail_msg("%s: %ld wrong answers %s", peers[i]->name, (long)n_wrong, message);
+			fail_msg("%s: %ld wrong answers %s", peers[i]->name, (long)n_wrong,
+				 message);
 	}
 }
 
@@ -86,7 +88,8 @@ static void test_figures(void **state)
 /* A whole size, very short: each chosen peer gets a rate in each cell it takes part in. */
 static void test_a_size(void **state)
 {
-	struct bench_options o = {.n_rounds = 2, .slice_ns = 2000000, .age_ns = 2000000, .seed = 1, .n_mixes = 2};
+	struct bench_options o = {
+		.n_rounds = 2, .slice_ns = 2000000, .age_ns = 2000000, .seed = 1, .n_mixes = 2};
 	struct bench_cell cells[4];
 	char message[256];
 	unsigned n = 0;
@@ -100,8 +103,9 @@ static void test_a_size(void **state)
 	assert_int_equal(n, 4);
 	for (unsigned c = 0; c < n; c++)
 		for (unsigned p = 0; p < o.n_peers; p++) {
-			const bool takes_part = !peers[p]->is_single_thread &&
-						!(peers[p]->is_gets_only && cells[c].mix->get_pct < 100);
+			const bool takes_part =
+				!peers[p]->is_single_thread &&
+				!(peers[p]->is_gets_only && cells[c].mix->get_pct < 100);
 
 			assert_int_equal(cells[c].took_part[p], takes_part);
 			for (unsigned r = 0; takes_part && r < o.n_rounds; r++)

@@ -20,15 +20,16 @@ static const char *const header = "schema"
 #undef COLUMN
 	;
 
-#define ROW(role, object, metric, stat, value, unit, status)                                                \
-	"1,run1,b,e,c1,ebr,,steady,1,65536,50/25/25,uniform,64,4096,empty,span,poisson,,7,0,1k,5,1000," role \
-	"," object ",,,"                                                                                    \
-	metric "," stat "," value "," unit ",lower,10,1," status ",\n"
+#define ROW(role, object, metric, stat, value, unit, status)                                       \
+	"1,run1,b,e,c1,ebr,,steady,1,65536,50/25/"                                                 \
+	"25,uniform,64,4096,empty,span,poisson,,7,0,1k,5,1000," role "," object ",,," metric       \
+	"," stat "," value "," unit ",lower,10,1," status ",\n"
 
 /* The table of a file of these rows, as printed; its exit code in *status. */
 static void show(const char *rows, char *out, size_t size, int *status)
 {
-	char path[] = "/tmp/test_cmd_table.XXXXXX", printed[] = "/tmp/test_cmd_table.XXXXXX", name[] = "table";
+	char path[] = "/tmp/test_cmd_table.XXXXXX", printed[] = "/tmp/test_cmd_table.XXXXXX",
+	     name[] = "table";
 	char *argv[] = {name, path, NULL};
 	const int in_fd = mkstemp(path), out_fd = mkstemp(printed), stdout_fd = dup(STDOUT_FILENO);
 
@@ -96,7 +97,7 @@ static void test_bytes_count_too(void **state)
 	(void)state;
 	show(ROW("process", "all", "conservation_error", "max", "0", "objects", "weak")
 		     ROW("process", "all", "conservation_error_bytes", "max", "48", "bytes", "weak")
-		     ROW("process", "all", "little_ratio", "mean", "1.001", "ratio", "ok"),
+			     ROW("process", "all", "little_ratio", "mean", "1.001", "ratio", "ok"),
 	     out, sizeof(out), &status);
 	assert_int_equal(status, EXIT_CHECK_FAILED);
 	expect(out, "FAILS in 1 of 1", 1);
@@ -109,9 +110,11 @@ static void test_saturated_is_said(void **state)
 	int status;
 
 	(void)state;
-	show(ROW("mutator", "all", "throughput", "rate", "700", "ops/s", "saturated"), out, sizeof(out), &status);
+	show(ROW("mutator", "all", "throughput", "rate", "700", "ops/s", "saturated"), out,
+	     sizeof(out), &status);
 	expect(out, "saturated", 1);
-	show(ROW("mutator", "all", "throughput", "rate", "700", "ops/s", "ok"), out, sizeof(out), &status);
+	show(ROW("mutator", "all", "throughput", "rate", "700", "ops/s", "ok"), out, sizeof(out),
+	     &status);
 	expect(out, "saturated", 0);
 }
 

@@ -55,10 +55,12 @@ static void file_open(struct file *file, uint64_t seed)
 static void file_row(struct file *file, const struct spec *s, int rep, const char *value)
 {
 	fprintf(file->f,
-		"1,run1,%s,%s,%s,%s,,staged,1,65536,50/25/25,uniform,64,4096,empty,span,poisson,,%d,%d,%s,"
+		"1,run1,%s,%s,%s,%s,,staged,1,65536,50/25/"
+		"25,uniform,64,4096,empty,span,poisson,,%d,%d,%s,"
 		"%.3f,,mutator,all,total,all,%s,%s,%s,%s,%s,100,1,%s,\n",
-		file->build, file->env, s->cell, s->strategy, 100 + rep, rep, s->stage, 5 + rep * 0.01,
-		s->metric, s->stat, value, s->unit, s->better, s->status ? s->status : "ok");
+		file->build, file->env, s->cell, s->strategy, 100 + rep, rep, s->stage,
+		5 + rep * 0.01, s->metric, s->stat, value, s->unit, s->better,
+		s->status ? s->status : "ok");
 }
 
 /* Spread evenly in [-noise, noise], in seeded random order of sign and size. */
@@ -79,7 +81,11 @@ static void file_close(struct file *file)
 }
 
 static const struct compare_options defaults = {
-	.alpha = 0.05, .min_effect = 0.05, .by = -1, .n_resamples = 1000, .seed = 1,
+	.alpha = 0.05,
+	.min_effect = 0.05,
+	.by = -1,
+	.n_resamples = 1000,
+	.seed = 1,
 };
 
 struct compared {
@@ -107,10 +113,12 @@ static void compared_done(struct compared *x)
 	table_free(x->tables[1]);
 }
 
-static const struct compare_row *row_of(const struct comparison *c, const char *metric, const char *label)
+static const struct compare_row *row_of(const struct comparison *c, const char *metric,
+					const char *label)
 {
 	for (size_t i = 0; i < c->n_rows; i++) {
-		if (!strcmp(c->tables[c->rows[i].table].metric, metric) && strstr(c->rows[i].label, label))
+		if (!strcmp(c->tables[c->rows[i].table].metric, metric) &&
+		    strstr(c->rows[i].label, label))
 			return &c->rows[i];
 	}
 	fail_msg("no row %s %s", metric, label);
@@ -188,7 +196,8 @@ static void test_verdicts(void **state)
 
 static void test_too_few(void **state)
 {
-	const struct spec base = {"c1", "mark", "1k", "lifetime", "p99", "ns", "lower", 1e6, 0.02, 3, NULL};
+	const struct spec base = {"c1",	   "mark", "1k", "lifetime", "p99", "ns",
+				  "lower", 1e6,	   0.02, 3,	     NULL};
 	struct spec slow = base;
 	struct file a, b;
 	struct compared x;
@@ -213,7 +222,8 @@ static void test_too_few(void **state)
 /* Bounds: the new figures are only known to be larger. */
 static void test_censored(void **state)
 {
-	const struct spec base = {"c1", "mark", "1k", "lifetime", "p99", "ns", "lower", 1e6, 0.02, 8, NULL};
+	const struct spec base = {"c1",	   "mark", "1k", "lifetime", "p99", "ns",
+				  "lower", 1e6,	   0.02, 8,	     NULL};
 	struct spec bound = base;
 	struct file a, b;
 	struct compared x;
@@ -233,7 +243,7 @@ static void test_censored(void **state)
 
 	/* At least twice as slow, whatever the true figures are: a regression, with an open end. */
 	assert_int_equal(row->verdict, COMPARE_REGRESSION);
-	assert_true(row->new.is_bound && isinf(row->change_interval.high));
+	assert_true(row->new.is_bound &&isinf(row->change_interval.high));
 	assert_true(row->change_interval.low > 0.9);
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
@@ -259,8 +269,8 @@ static void test_censored(void **state)
 
 static void test_by_strategy(void **state)
 {
-	const struct spec leak = {"c1", "leak", "max", "throughput", "rate", "ops/s", "higher", 100, 0.02, 8,
-				  NULL};
+	const struct spec leak = {"c1", "leak", "max", "throughput", "rate", "ops/s", "higher",
+				  100,	0.02,	8,     NULL};
 	struct spec mark = leak, ebr = leak;
 	struct compare_options options = defaults;
 	struct file a;
@@ -300,7 +310,8 @@ static void test_by_strategy(void **state)
 
 static void test_not_comparable(void **state)
 {
-	const struct spec base = {"c1", "mark", "1k", "lifetime", "p99", "ns", "lower", 1e6, 0.02, 5, NULL};
+	const struct spec base = {"c1",	   "mark", "1k", "lifetime", "p99", "ns",
+				  "lower", 1e6,	   0.02, 5,	     NULL};
 	struct compare_options options = defaults;
 	struct spec other = base;
 	struct file a, b;
@@ -354,7 +365,8 @@ static void test_not_comparable(void **state)
 	file_close(&b);
 	compare_files(&x, a.path, b.path, &options);
 	assert_int_equal(x.err, -EINVAL);
-	assert_non_null(strstr(x.message, ":7: repetition 0 of lifetime p99 stands already at line 2"));
+	assert_non_null(
+		strstr(x.message, ":7: repetition 0 of lifetime p99 stands already at line 2"));
 	compared_done(&x);
 	pair_remove(&a, &b);
 }
@@ -373,8 +385,8 @@ static void test_aa(void **state)
 		file_open(&b, 1001 + 2 * (uint64_t)round);
 		for (int m = 0; m < 20; m++) {
 			char name[16];
-			const struct spec s = {"c1", "mark", "1k", name, "p99", "ns", "lower", 1e6, 0.3,
-					       8, NULL};
+			const struct spec s = {"c1",	"mark", "1k", name, "p99", "ns",
+					       "lower", 1e6,	0.3,  8,    NULL};
 
 			snprintf(name, sizeof(name), "m%d", m);
 			file_add(&a, &s);
@@ -423,9 +435,9 @@ static void test_exit_codes(void **state)
 	struct file a, b;
 	char nowhere[] = "/nowhere.csv";
 	char none[] = "--fail-on=none", both[] = "--fail-on=inconclusive,regression",
-	     only[] = "--fail-on=inconclusive", lenient[] = "--min-effect=90%", bad[] = "--fail-on=all",
-	     bad_by[] = "--by=value", where[] = "--where=colour=red", metric[] = "--metric=cycles",
-	     help[] = "--help";
+	     only[] = "--fail-on=inconclusive", lenient[] = "--min-effect=90%",
+	     bad[] = "--fail-on=all", bad_by[] = "--by=value", where[] = "--where=colour=red",
+	     metric[] = "--metric=cycles", help[] = "--help";
 
 	(void)state;
 	write_pair(&a, &b);
@@ -515,7 +527,8 @@ static void test_formats(void **state)
 	assert_int_equal(n_commas, 6 * 31);
 	command(out, a.path, b.path, markdown, NULL);
 	slurp(out, text, sizeof(text));
-	assert_non_null(strstr(text, "### lifetime total p99 all mutator all (ns, lower is better)"));
+	assert_non_null(
+		strstr(text, "### lifetime total p99 all mutator all (ns, lower is better)"));
 	assert_non_null(strstr(text, "| stage=1k |"));
 	command(out, a.path, b.path, NULL, NULL); /* not a terminal: no colour */
 	slurp(out, text, sizeof(text));

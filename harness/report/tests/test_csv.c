@@ -22,20 +22,44 @@
 #include "report/csv.h"
 
 static const struct report_cell cell = {
-	.run_id = "r1", .build_id = "b", .env_id = "e", .cell_id = "c1", .strategy = "leak",
-	.options = "a=1,b=2", .scenario = "say \"hi\"\nthere", .threads = 2, .keys = 65536,
-	.mix = "50/25/25", .dist = "uniform", .value_bytes = 64, .garbage_bytes = 4096,
-	.unlink = "empty", .alloc = "span", .arrival = "poisson", .trace = NULL,
-	.seed = UINT64_MAX, .rep = 3,
+	.run_id = "r1",
+	.build_id = "b",
+	.env_id = "e",
+	.cell_id = "c1",
+	.strategy = "leak",
+	.options = "a=1,b=2",
+	.scenario = "say \"hi\"\nthere",
+	.threads = 2,
+	.keys = 65536,
+	.mix = "50/25/25",
+	.dist = "uniform",
+	.value_bytes = 64,
+	.garbage_bytes = 4096,
+	.unlink = "empty",
+	.alloc = "span",
+	.arrival = "poisson",
+	.trace = NULL,
+	.seed = UINT64_MAX,
+	.rep = 3,
 };
 static const struct report_stage stage = {.stage = "5k", .stage_s = 0.1, .offered_ops_per_s = 5000};
 
 static struct report_row row_of(double value)
 {
 	return (struct report_row){
-		.role = "mutator", .object = "value", .phase = "total", .table_state = "steady",
-		.metric = "lifetime", .stat = "p50", .value = value, .unit = "ns",
-		.better = "lower", .n = 400, .sampled_1_in = 1, .status = "ok", .reason = "",
+		.role = "mutator",
+		.object = "value",
+		.phase = "total",
+		.table_state = "steady",
+		.metric = "lifetime",
+		.stat = "p50",
+		.value = value,
+		.unit = "ns",
+		.better = "lower",
+		.n = 400,
+		.sampled_1_in = 1,
+		.status = "ok",
+		.reason = "",
 	};
 }
 
@@ -209,7 +233,8 @@ static void test_refuses_another_file(void **state)
 		other = fopen(path, "w");
 		fputs(others[i], other);
 		fclose(other);
-		assert_int_equal(report_file_open(&f, path, false, message, sizeof(message)), -EINVAL);
+		assert_int_equal(report_file_open(&f, path, false, message, sizeof(message)),
+				 -EINVAL);
 		other = fopen(path, "r");
 		assert_int_equal(fread(found, 1, sizeof(found) - 1, other), strlen(others[i]));
 		fclose(other);
@@ -264,8 +289,11 @@ static void test_timeline(void **state)
 {
 	char path[64];
 	struct report_file *f = open_file(temp_path(path), true);
-	const struct report_sample s = {.stage = "5k", .time_ns = 1000000, .limbo_bytes = 12,
-					.ops_per_s = 5000.5, .goal_bytes = 4194304};
+	const struct report_sample s = {.stage = "5k",
+					.time_ns = 1000000,
+					.limbo_bytes = 12,
+					.ops_per_s = 5000.5,
+					.goal_bytes = 4194304};
 
 	(void)state;
 	assert_int_equal(report_sample_add(f, &cell, &s), 0);

@@ -66,9 +66,10 @@ static void groups_with_u(struct stats_obs *a, size_t na, struct stats_obs *b, s
 	for (size_t j = 0; j < nb; j++) {
 		const size_t above = u >= na ? na : u; /* how many of a this one passes */
 
-		b[nb - 1 - j] = (struct stats_obs){
-			above ? 1000 + 10 * ((double)above - 1) + 9 - 0.01 * (double)j : (double)(nb - j),
-			false};
+		b[nb - 1 - j] = (struct stats_obs){above ? 1000 + 10 * ((double)above - 1) + 9 -
+								   0.01 * (double)j
+							 : (double)(nb - j),
+						   false};
 		u -= above;
 	}
 	stats_sort(b, nb);
@@ -82,14 +83,14 @@ static void test_published_critical_values(void **state)
 		size_t na, nb, u;
 		double alpha;
 	} rows[] = {
-		{4, 4, 0, 0.05},   {3, 5, 0, 0.05},   {3, 8, 2, 0.05},    {4, 6, 2, 0.05},
-		{4, 8, 4, 0.05},   {5, 5, 2, 0.05},   {5, 6, 3, 0.05},    {5, 7, 5, 0.05},
-		{5, 8, 6, 0.05},   {5, 9, 7, 0.05},   {5, 10, 8, 0.05},   {6, 6, 5, 0.05},
-		{6, 8, 8, 0.05},   {6, 10, 11, 0.05}, {7, 7, 8, 0.05},    {7, 10, 14, 0.05},
-		{8, 8, 13, 0.05},  {8, 10, 17, 0.05}, {9, 9, 17, 0.05},   {9, 10, 20, 0.05},
+		{4, 4, 0, 0.05},    {3, 5, 0, 0.05},	{3, 8, 2, 0.05},    {4, 6, 2, 0.05},
+		{4, 8, 4, 0.05},    {5, 5, 2, 0.05},	{5, 6, 3, 0.05},    {5, 7, 5, 0.05},
+		{5, 8, 6, 0.05},    {5, 9, 7, 0.05},	{5, 10, 8, 0.05},   {6, 6, 5, 0.05},
+		{6, 8, 8, 0.05},    {6, 10, 11, 0.05},	{7, 7, 8, 0.05},    {7, 10, 14, 0.05},
+		{8, 8, 13, 0.05},   {8, 10, 17, 0.05},	{9, 9, 17, 0.05},   {9, 10, 20, 0.05},
 		{10, 10, 23, 0.05}, {12, 12, 37, 0.05}, {15, 15, 64, 0.05}, {20, 20, 127, 0.05},
-		{5, 5, 0, 0.01},   {6, 6, 2, 0.01},   {7, 7, 4, 0.01},    {8, 8, 7, 0.01},
-		{9, 9, 11, 0.01},  {10, 10, 16, 0.01}, {15, 15, 51, 0.01}, {20, 20, 105, 0.01},
+		{5, 5, 0, 0.01},    {6, 6, 2, 0.01},	{7, 7, 4, 0.01},    {8, 8, 7, 0.01},
+		{9, 9, 11, 0.01},   {10, 10, 16, 0.01}, {15, 15, 51, 0.01}, {20, 20, 105, 0.01},
 	};
 	struct stats_obs a[MAX_N], b[MAX_N];
 	struct stats_test test;
@@ -100,12 +101,13 @@ static void test_published_critical_values(void **state)
 			const size_t u = rows[i].u + above;
 
 			groups_with_u(a, rows[i].na, b, rows[i].nb, u);
-			assert_int_equal(stats_mann_whitney(a, rows[i].na, b, rows[i].nb, &test), 0);
+			assert_int_equal(stats_mann_whitney(a, rows[i].na, b, rows[i].nb, &test),
+					 0);
 			assert_true(test.is_exact);
 			assert_true(test.u == (double)u);
 			if (above ? test.p <= rows[i].alpha : test.p > rows[i].alpha)
-				fail_msg("n %zu, %zu, U %zu: p %g, alpha %g", rows[i].na, rows[i].nb, u,
-					 test.p, rows[i].alpha);
+				fail_msg("n %zu, %zu, U %zu: p %g, alpha %g", rows[i].na,
+					 rows[i].nb, u, test.p, rows[i].alpha);
 		}
 	}
 }
@@ -116,7 +118,10 @@ static void test_smallest_p(void **state)
 	static const struct {
 		size_t n;
 		double p, within;
-	} rows[] = {{3, 0.10, 1e-9}, {4, 0.029, 5e-4}, {5, 0.0079, 5e-5}, {8, 1.6e-4, 5e-6},
+	} rows[] = {{3, 0.10, 1e-9},
+		    {4, 0.029, 5e-4},
+		    {5, 0.0079, 5e-5},
+		    {8, 1.6e-4, 5e-6},
 		    {10, 1.1e-5, 5e-7}};
 	struct stats_obs a[MAX_N], b[MAX_N];
 
@@ -252,7 +257,8 @@ static void test_median(void **state)
 
 static int compare_doubles(const void *x, const void *y)
 {
-	return *(const double *)x < *(const double *)y ? -1 : *(const double *)x > *(const double *)y;
+	return *(const double *)x < *(const double *)y ? -1
+						       : *(const double *)x > *(const double *)y;
 }
 
 static void test_hodges_lehmann(void **state)
@@ -361,7 +367,8 @@ static void test_bootstrap_coverage(void **state)
 
 		draw(a, 20, SHAPE_NORMAL, 0, &random);
 		draw(b, 20, SHAPE_NORMAL, 10, &random);
-		assert_int_equal(stats_bootstrap(a, 20, b, 20, STATS_RATIO, 0.95, 200, random, &i), 0);
+		assert_int_equal(stats_bootstrap(a, 20, b, 20, STATS_RATIO, 0.95, 200, random, &i),
+				 0);
 		n_inside += i.low <= 1.1 && 1.1 <= i.high;
 	}
 	print_message("95 %% interval, n = 20: covers in %.1f %%\n", 100.0 * n_inside / n_rounds);
@@ -388,8 +395,8 @@ static void test_false_alarms(void **state)
 				draw(b, n, shape, 0, &random);
 				n_alarms += p_of(a, n, b, n) < ALPHA;
 			}
-			print_message("shape %d, n = %zu: %d false alarms in %d (%.2f %%)\n", shape, n,
-				      n_alarms, N_PAIRS, 100.0 * n_alarms / N_PAIRS);
+			print_message("shape %d, n = %zu: %d false alarms in %d (%.2f %%)\n", shape,
+				      n, n_alarms, N_PAIRS, 100.0 * n_alarms / N_PAIRS);
 			assert_true(n_alarms <= ALPHA * N_PAIRS);
 			assert_true(n_alarms > 0); /* a test that never fires proves nothing */
 		}
@@ -448,8 +455,9 @@ static void test_power(void **state)
 
 			draw(a, n, SHAPE_NORMAL, 0, &random);
 			draw(b, n, SHAPE_NORMAL, shift, &random);
-			assert_int_equal(stats_bootstrap(a, n, b, n, STATS_RATIO, 1 - ALPHA, 200, random,
-							 &i), 0);
+			assert_int_equal(stats_bootstrap(a, n, b, n, STATS_RATIO, 1 - ALPHA, 200,
+							 random, &i),
+					 0);
 			n_found += p_of(a, n, b, n) < ALPHA && i.low > 1;
 		}
 		print_message("n = %zu, shift %.2f sd: found in %.1f %%\n", n, shift,

@@ -80,7 +80,9 @@ static void expect_refused(const char *text, int line, const char *want)
 
 /* schema .. seed are 19 columns, rep 20th; then stage .. reason. */
 #define FRONT "1,run1,b,e,c1,leak,,steady,1,65536,50/25/25,uniform,64,4096,empty,span,poisson,,7,"
-#define BACK(value, unit, status) "0,1k,5,1000,mutator,value,total,steady,lifetime,p50," value "," unit ",lower,10,1," status ","
+#define BACK(value, unit, status)                                                                  \
+	"0,1k,5,1000,mutator,value,total,steady,lifetime,p50," value "," unit                      \
+	",lower,10,1," status ","
 
 static void test_plain_rows(void **state)
 {
@@ -119,7 +121,8 @@ static void test_crlf_bom_quotes(void **state)
 
 	(void)state;
 	snprintf(text, sizeof(text),
-		 "\xef\xbb\xbf%s\r\n\r\n%s%s\"said \"\"no\"\", twice\nand left\"\r\n%s%s $(x) <script> \r\n",
+		 "\xef\xbb\xbf%s\r\n\r\n%s%s\"said \"\"no\"\", twice\nand left\"\r\n%s%s $(x) "
+		 "<script> \r\n",
 		 header_line(), FRONT, BACK("1", "ns", "ok"), FRONT, BACK("2", "ns", "ok"));
 	table_from(&f, text);
 	assert_string_equal(f.error, "");
@@ -180,7 +183,8 @@ static void test_torn_last_line(void **state)
 		else
 			assert_non_null(strstr(table_warning(f.t, 0), ":3: the last line"));
 		if (n == 2) /* whole up to the last comma at least */
-			assert_true(table_value(f.t, 1) == 2.0 && cut >= length - strlen("\"a, reason\"\n"));
+			assert_true(table_value(f.t, 1) == 2.0 &&
+				    cut >= length - strlen("\"a, reason\"\n"));
 		fixture_done(&f);
 	}
 }
@@ -195,7 +199,8 @@ static void test_refused(void **state)
 	expect_refused("schema,value\n1,2\n", 1, "missing columns: run_id, build_id");
 	snprintf(text, sizeof(text), "%s,value\n", header_line());
 	expect_refused(text, 1, "'value' stands twice");
-	snprintf(text, sizeof(text), "%s\n2%s%s\n", header_line(), &FRONT[1], BACK("1", "ns", "ok"));
+	snprintf(text, sizeof(text), "%s\n2%s%s\n", header_line(), &FRONT[1],
+		 BACK("1", "ns", "ok"));
 	expect_refused(text, 2, "schema '2'");
 	snprintf(text, sizeof(text), "%s\n%s\n%s%s\n", header_line(), "1,2,3", FRONT,
 		 BACK("1", "ns", "ok"));
@@ -205,8 +210,10 @@ static void test_refused(void **state)
 	expect_refused(text, 4, "mixed units: lifetime p50 in 'us' here, in 'ns' at line 2");
 	static const char *const bad_values[] = {"12x", "nan", "inf", "0x10", "1e999", " 1", "1,5"};
 	for (size_t i = 0; i < sizeof(bad_values) / sizeof(bad_values[0]); i++) {
-		snprintf(text, sizeof(text), "%s\n%s0,1k,5,1000,mutator,value,total,steady,lifetime,"
-			 "p50,\"%s\",ns,lower,10,1,ok,\n", header_line(), FRONT, bad_values[i]);
+		snprintf(text, sizeof(text),
+			 "%s\n%s0,1k,5,1000,mutator,value,total,steady,lifetime,"
+			 "p50,\"%s\",ns,lower,10,1,ok,\n",
+			 header_line(), FRONT, bad_values[i]);
 		expect_refused(text, 2, "is not a number");
 	}
 	snprintf(text, sizeof(text), "%s\n%s%s\n", header_line(), FRONT, BACK("", "ns", "ok"));
@@ -257,7 +264,9 @@ static void test_large(void **state)
 	assert_non_null(file);
 	fprintf(file, "%s\n", header_line());
 	for (int i = 0; i < N_LARGE; i++)
-		fprintf(file, "%s%d,1k,5,1000,mutator,value,total,steady,m%d,p50,%.17g,ns,lower,%d,1,ok,\n",
+		fprintf(file,
+			"%s%d,1k,5,1000,mutator,value,total,steady,m%d,p50,%.17g,ns,lower,%d,1,ok,"
+			"\n",
 			FRONT, i, i % 1000, i / 3.0, 2 * i);
 	fclose(file);
 	assert_int_equal(table_read(&f.t, f.path, f.error, sizeof(f.error)), 0);
@@ -287,10 +296,10 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_plain_rows),
+		cmocka_unit_test(test_names),		cmocka_unit_test(test_plain_rows),
 		cmocka_unit_test(test_crlf_bom_quotes), cmocka_unit_test(test_columns_by_name),
-		cmocka_unit_test(test_torn_last_line), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_nul_byte),   cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_torn_last_line),	cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_nul_byte),	cmocka_unit_test(test_no_file),
 		cmocka_unit_test(test_large),
 	};
 

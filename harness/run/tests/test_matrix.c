@@ -46,7 +46,9 @@ static const char *const script =
 	"--run-id=*) run=${a#*=};; --value-bytes=*) how=${a#*=};; --keys=*) keys=${a#*=};;\n"
 	"--seed=*) seed=${a#*=};; --scenario=*) scenario=${a#*=};; esac; done\n"
 	"echo \"running $keys\"\n"
-	"row() { echo \"1,$run,b,e,$1,leak,,$scenario,1,$keys,50/25/25,uniform,$how,4096,empty,span,poisson,,\"\\\n"
+	"row() { echo "
+	"\"1,$run,b,e,$1,leak,,$scenario,1,$keys,50/25/"
+	"25,uniform,$how,4096,empty,span,poisson,,\"\\\n"
 	"\"$seed,$rep,max,5,,mutator,all,,all,throughput,rate,1000,ops/s,higher,1,1,ok,\"; }\n"
 	"[ \"$how\" = 72 ] && exit 0\n"
 	"echo " /* the header is put here */
@@ -56,7 +58,8 @@ static const char *const script_end =
 	"[ \"$how\" = 64 ] && cell=0000\n"
 	"row $cell >>\"$out/run.csv\"; row $cell | sed s/,rate,/,mean,/ >>\"$out/run.csv\"\n"
 	"case $how in 8) sleep 0.02;; 16) echo 'no such thing' >&2; exit 3;; 24) kill -SEGV $$;;\n"
-	"32) sleep 1000;; 40) echo 'little: off' >&2; exit 1;; 48) printf '1,torn' >>\"$out/run.csv\";;\n"
+	"32) sleep 1000;; 40) echo 'little: off' >&2; exit 1;; 48) printf '1,torn' "
+	">>\"$out/run.csv\";;\n"
 	"56) kill -KILL $$;; 80) head -c 200000 /dev/zero >\"$out/big\" || exit 9;; esac\n"
 	"exit 0\n";
 
@@ -85,8 +88,13 @@ static int setup(void **state)
 	write_text(f->binary, text);
 	assert_int_equal(chmod(f->binary, 0755), 0);
 	f->plan = (struct matrix_plan){
-		.binary = f->binary, .out_dir = f->out, .shard = 1, .n_shards = 1, .order_seed = 1,
-		.env_id = "env1", .quiet = true,
+		.binary = f->binary,
+		.out_dir = f->out,
+		.shard = 1,
+		.n_shards = 1,
+		.order_seed = 1,
+		.env_id = "env1",
+		.quiet = true,
 	};
 	*state = f;
 	return 0;
@@ -221,7 +229,8 @@ static void test_good(void **state)
 	struct table *t = result(f->out);
 
 	assert_int_equal(count_rows(t, COL_scenario, "a b", 0), 48);
-	assert_int_equal(count_rows(t, COL_seed, "10", 1), 16); /* a repetition, one seed for all cells */
+	assert_int_equal(count_rows(t, COL_seed, "10", 1),
+			 16); /* a repetition, one seed for all cells */
 	assert_int_equal(count_rows(t, COL_seed, "12", 3), 16);
 	table_free(t);
 	/* Interleaved: every repetition of all cells ends before the next begins, in changing order. */
@@ -262,21 +271,25 @@ static void test_failures(void **state)
 	struct fixture *f = *state;
 	struct table *t;
 
-	write_text(f->job, "[a]\nstrategy=leak\nkeys=7\nvalue-bytes=0,16,24,32,40,48,56,64,72,88\ntime-limit=1s\n");
+	write_text(f->job, "[a]\nstrategy=leak\nkeys=7\nvalue-bytes=0,16,24,32,40,48,56,64,72,"
+			   "88\ntime-limit=1s\n");
 	assert_int_equal(matrix_whole(f), EXIT_CELLS_FAILED);
 	t = result(f->out);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t at = 0;
 
-		while (at < table_n_rows(t) && (strcmp(table_text(t, at, COL_value_bytes), rows[i].value_bytes) ||
-						table_status(t, at) != STATUS_FAILED))
+		while (at < table_n_rows(t) &&
+		       (strcmp(table_text(t, at, COL_value_bytes), rows[i].value_bytes) ||
+			table_status(t, at) != STATUS_FAILED))
 			at++;
 		if (at == table_n_rows(t))
 			fail_msg("no failed row for %s", rows[i].value_bytes);
-		if (!strcmp(rows[i].value_bytes, "48")) /* torn: which of two words depends on where */
+		if (!strcmp(rows[i].value_bytes,
+			    "48")) /* torn: which of two words depends on where */
 			assert_non_null(strstr(table_text(t, at, COL_reason), "torn"));
 		else if (!strstr(table_text(t, at, COL_reason), rows[i].reason))
-			fail_msg("got '%s', want '%s'", table_text(t, at, COL_reason), rows[i].reason);
+			fail_msg("got '%s', want '%s'", table_text(t, at, COL_reason),
+				 rows[i].reason);
 		assert_string_equal(table_text(t, at, COL_metric), "run");
 		assert_string_equal(table_text(t, at, COL_keys), "7");
 		/* Rows only of what came to its end: the failed check keeps its own. */
@@ -311,8 +324,8 @@ static void test_retry_failed(void **state)
 	fclose(old);
 	FILE *new = fopen(f->binary, "w");
 
-	fprintf(new, "#!/bin/sh\ncase \"$*\" in *value-bytes=8*) [ -e %s ] || exit 4;; esac\n%s", flag,
-		text + strlen("#!/bin/sh\n"));
+	fprintf(new, "#!/bin/sh\ncase \"$*\" in *value-bytes=8*) [ -e %s ] || exit 4;; esac\n%s",
+		flag, text + strlen("#!/bin/sh\n"));
 	fclose(new);
 	assert_int_equal(matrix_whole(f), EXIT_CELLS_FAILED);
 	write_text(flag, "");
@@ -529,7 +542,8 @@ static int merge(char *a, char *b, char *c, char *out, char *option)
 static void test_shards_and_merge(void **state)
 {
 	struct fixture *f = *state;
-	char parts[3][128], out[160], option_gaps[] = "--allow-gaps", option_mixed[] = "--allow-mixed";
+	char parts[3][128], out[160], option_gaps[] = "--allow-gaps",
+				      option_mixed[] = "--allow-mixed";
 	char path[300];
 
 	write_text(f->job, "[a]\nstrategy=leak\nkeys=1..20+1\nvalue-bytes=0\nreps=2\n");
@@ -542,10 +556,11 @@ static void test_shards_and_merge(void **state)
 	}
 	snprintf(out, sizeof(out), "--out=%s/merged", f->dir);
 	assert_int_equal(merge(parts[0], parts[1], NULL, out, NULL), EXIT_CHECK_FAILED); /* a gap */
-	assert_int_equal(merge(parts[0], parts[1], parts[0], out, NULL), EXIT_USAGE);	 /* doubled */
+	assert_int_equal(merge(parts[0], parts[1], parts[0], out, NULL), EXIT_USAGE); /* doubled */
 	assert_int_equal(merge(parts[0], parts[1], parts[2], out, NULL), EXIT_GOOD);
 	expect_complete(out + strlen("--out="), 20, 2);
-	assert_int_equal(merge(parts[0], parts[1], parts[2], out, NULL), EXIT_USAGE); /* there already */
+	assert_int_equal(merge(parts[0], parts[1], parts[2], out, NULL),
+			 EXIT_USAGE); /* there already */
 	snprintf(out, sizeof(out), "--out=%s/merged2", f->dir);
 	assert_int_equal(merge(parts[0], parts[1], NULL, out, option_gaps), EXIT_GOOD);
 	/* A shard of another machine. */
@@ -598,8 +613,11 @@ static void test_figures_are_the_mutators(void **state)
 	assert_non_null(f);
 	fprintf(f, "%.*s\n", (int)strlen(columns) - 1, columns);
 	for (unsigned i = 0; i < 2; i++)
-		fprintf(f, "1,r,b,e,c1,leak,,s,1,64,50/25/25,uniform,64,4096,empty,span,poisson,,7,0,max,5,,%s,"
-			   "ops/s,higher,1,1,ok,\n", rows[i]);
+		fprintf(f,
+			"1,r,b,e,c1,leak,,s,1,64,50/25/"
+			"25,uniform,64,4096,empty,span,poisson,,7,0,max,5,,%s,"
+			"ops/s,higher,1,1,ok,\n",
+			rows[i]);
 	assert_int_equal(fclose(f), 0);
 	if (!matrix_read_figures(&figures, dir, "c1", 0, reason, sizeof(reason)))
 		fail_msg("%s", reason);
@@ -611,10 +629,11 @@ static void test_figures_are_the_mutators(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_good),	   TEST(test_failures),	 TEST(test_retry_failed),
-		TEST(test_killed_and_resumed), TEST(test_torn_journal), TEST(test_refuses),
-		TEST(test_interrupt),	   TEST(test_shards_and_merge), TEST(test_full_disk),
-		cmocka_unit_test(test_figures_are_the_mutators),
+		TEST(test_good),	 TEST(test_failures),
+		TEST(test_retry_failed), TEST(test_killed_and_resumed),
+		TEST(test_torn_journal), TEST(test_refuses),
+		TEST(test_interrupt),	 TEST(test_shards_and_merge),
+		TEST(test_full_disk),	 cmocka_unit_test(test_figures_are_the_mutators),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,9 +61,12 @@ static void test_lists(void **state)
 	expect_list("keys", "10..50*2, 7", "[10][20][40][7]");
 	expect_list("threads", "1..4+1", "[1][2][3][4]");
 	expect_list("warmup", "1ms..100ms*10", "[1000000ns][10000000ns][100000000ns]");
-	expect_list("keys", "18446744073709551614..18446744073709551615*2", "[18446744073709551614]");
-	expect_list("strategy", "leak,sweepgen:gogc=50,batch=64, mark", "[leak][sweepgen:gogc=50,batch=64][mark]");
-	expect_list("strategy", "mark:bits=side,mark:bits=header", "[mark:bits=side][mark:bits=header]");
+	expect_list("keys", "18446744073709551614..18446744073709551615*2",
+		    "[18446744073709551614]");
+	expect_list("strategy", "leak,sweepgen:gogc=50,batch=64, mark",
+		    "[leak][sweepgen:gogc=50,batch=64][mark]");
+	expect_list("strategy", "mark:bits=side,mark:bits=header",
+		    "[mark:bits=side][mark:bits=header]");
 	expect_list("stages", "1k:5s,max:5s", "[1k:5s,max:5s]");
 	expect_list("stages", "1k:5s,max:5s | max:1s", "[1k:5s,max:5s][max:1s]");
 	expect_list("events", "CYCLES,INSTRUCTIONS", "[CYCLES,INSTRUCTIONS]");
@@ -87,13 +90,13 @@ static void test_conditions(void **state)
 		const char *rule, *value;
 		bool holds;
 	} rows[] = {
-		{"keys=1024", "2^10", true},	 {"keys=1024", "1025", false},
-		{"keys!=1024", "1k", true},	 {"keys>=2^20", "1Mi", true},
-		{"keys > 2^20", "1Mi", false},	 {"keys<2k", "1999", true},
-		{"keys<=2k", "2000", true},	 {"strategy=sweepgen*", "sweepgen:gogc=50", true},
+		{"keys=1024", "2^10", true},	   {"keys=1024", "1025", false},
+		{"keys!=1024", "1k", true},	   {"keys>=2^20", "1Mi", true},
+		{"keys > 2^20", "1Mi", false},	   {"keys<2k", "1999", true},
+		{"keys<=2k", "2000", true},	   {"strategy=sweepgen*", "sweepgen:gogc=50", true},
 		{"strategy = leak", "leak", true}, {"strategy=leak", "leaky", false},
-		{"warmup>500ms", "1s", true},	 {"trace=*", NULL, false},
-		{"trace!=x", NULL, true},	 {"keys>5", NULL, false},
+		{"warmup>500ms", "1s", true},	   {"trace=*", NULL, false},
+		{"trace!=x", NULL, true},	   {"keys>5", NULL, false},
 		{"dist<5", "uniform", false},
 	};
 	struct matrix_condition c[2];
@@ -102,12 +105,15 @@ static void test_conditions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(matrix_rule_parse(c, 2, &n, rows[i].rule, error, sizeof(error)), 0);
+		assert_int_equal(matrix_rule_parse(c, 2, &n, rows[i].rule, error, sizeof(error)),
+				 0);
 		assert_int_equal(n, 1);
 		if (matrix_condition_holds(&c[0], rows[i].value) != rows[i].holds)
-			fail_msg("%s for %s", rows[i].rule, rows[i].value ? rows[i].value : "(none)");
+			fail_msg("%s for %s", rows[i].rule,
+				 rows[i].value ? rows[i].value : "(none)");
 	}
-	assert_int_equal(matrix_rule_parse(c, 2, &n, "keys=1 & mix=100/0/0", error, sizeof(error)), 0);
+	assert_int_equal(matrix_rule_parse(c, 2, &n, "keys=1 & mix=100/0/0", error, sizeof(error)),
+			 0);
 	assert_int_equal(n, 2);
 	assert_string_equal(c[1].key, "mix");
 	assert_string_equal(c[1].text, "100/0/0");
@@ -151,7 +157,8 @@ static void test_cells(void **state)
 	assert_string_equal(matrix_cell_get(&r.job, &c[0], "keys"), "1024");
 	assert_string_equal(matrix_cell_get(&r.job, &c[0], "stages"), "1k:5s,max:3s");
 	assert_string_equal(matrix_cell_get(&r.job, &c[3], "keys"), "16384");
-	assert_string_equal(matrix_cell_get(&r.job, &c[0], "mix"), "50/25/25"); /* the table's default */
+	assert_string_equal(matrix_cell_get(&r.job, &c[0], "mix"),
+			    "50/25/25"); /* the table's default */
 	assert_int_equal(c[0].n_reps, 5);
 	assert_true(c[0].expected_ns == 11000000000u); /* 2 + 5 + 3 and 1 for start and end */
 	assert_true(c[0].limit_ns == 90000000000u);
@@ -159,7 +166,8 @@ static void test_cells(void **state)
 	assert_true(c[4].seed == 100 && c[0].seed == 1);
 	char *text = matrix_cell_text(&r.job, &c[5]);
 
-	assert_string_equal(text, "strategy=leak keys=7 stages=1k:5s,max:3s warmup=2s audit seed=100");
+	assert_string_equal(text,
+			    "strategy=leak keys=7 stages=1k:5s,max:3s warmup=2s audit seed=100");
 	free(text);
 	for (size_t i = 0; i < r.job.n_cells; i++) {
 		for (size_t k = i + 1; k < r.job.n_cells; k++)
@@ -202,8 +210,10 @@ static void test_refused(void **state)
 	expect_refused("[a]\nreps=2\nkeys=1\ntime-limit=5\n", 4, "time-limit: '5' is not a time");
 	expect_refused("[a]\naudit=maybe\n", 2, "audit: 'maybe' is neither yes nor no");
 	expect_refused("[a]\n\nstages=5k\n", 3, "stages: ");
-	expect_refused("[a]\nkeys=1\n  mix=50/25/25\n", 3, "an indented line goes on with the value of 'keys'");
-	expect_refused("[a]\nscenario=x\nkeys=1\n[b]\nscenario=x\nkeys=1\n", 5, "the same cell as one of line 2");
+	expect_refused("[a]\nkeys=1\n  mix=50/25/25\n", 3,
+		       "an indented line goes on with the value of 'keys'");
+	expect_refused("[a]\nscenario=x\nkeys=1\n[b]\nscenario=x\nkeys=1\n", 5,
+		       "the same cell as one of line 2");
 	snprintf(text, sizeof(text), "[a]\nkeys=1\ntrace=%0300d\n", 0);
 	expect_refused(text, 3, "a line longer than");
 	snprintf(text, sizeof(text), "[%060d]\nkeys=1\n", 0);
@@ -211,8 +221,9 @@ static void test_refused(void **state)
 	struct read_job r;
 
 	memset(&r, 0, sizeof(r));
-	assert_int_equal(matrix_job_read(&r.job, "/nowhere.ini", run_options, r.error, sizeof(r.error)),
-			 -ENOENT);
+	assert_int_equal(
+		matrix_job_read(&r.job, "/nowhere.ini", run_options, r.error, sizeof(r.error)),
+		-ENOENT);
 	assert_string_equal(r.error, "/nowhere.ini: No such file or directory");
 	matrix_job_fini(&r.job);
 }
@@ -248,16 +259,29 @@ static void test_command(void **state)
 	struct matrix_columns columns;
 
 	(void)state;
-	job_from(&r, "[a b]\nkeys=2^10\nstrategy=leak\naudit=yes\nseed=10\ntrace=$(touch x);'y\".csv\n");
+	job_from(
+		&r,
+		"[a b]\nkeys=2^10\nstrategy=leak\naudit=yes\nseed=10\ntrace=$(touch x);'y\".csv\n");
 	char **argv = matrix_argv(&r.job, &r.job.cells[0], 3, "/bin/x", "run1", "cell1", "/tmp/o");
 	static const char *const want[] = {
-		"/bin/x", "run", "--strategy=leak", "--keys=2^10", "--trace=$(touch x);'y\".csv", "--audit",
-		"--scenario=a b", "--seed=12", "--rep=3", "--run-id=run1", "--cell-id=cell1", "--out=/tmp/o",
+		"/bin/x",
+		"run",
+		"--strategy=leak",
+		"--keys=2^10",
+		"--trace=$(touch x);'y\".csv",
+		"--audit",
+		"--scenario=a b",
+		"--seed=12",
+		"--rep=3",
+		"--run-id=run1",
+		"--cell-id=cell1",
+		"--out=/tmp/o",
 	};
 
 	assert_non_null(argv);
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
-		assert_string_equal(argv[i], want[i]); /* handed on as they are: no shell sees them */
+		assert_string_equal(argv[i],
+				    want[i]); /* handed on as they are: no shell sees them */
 	assert_null(argv[sizeof(want) / sizeof(want[0])]);
 	matrix_argv_free(argv);
 	assert_int_equal(matrix_columns_init(&columns, &r.job, &r.job.cells[0]), 0);
@@ -276,9 +300,9 @@ static void test_command(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lists),	cmocka_unit_test(test_conditions),
-		cmocka_unit_test(test_cells),	cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_shards),	cmocka_unit_test(test_command),
+		cmocka_unit_test(test_lists),  cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_cells),  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_shards), cmocka_unit_test(test_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

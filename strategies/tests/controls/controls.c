@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "control.h"
-#include "tests/controls/scenario.h"
 #include "perturb.h"
 #include "registry.h"
+#include "tests/controls/scenario.h"
 
 #define FAULT(name) (UINT64_C(1) << AUDIT_##name)
 /* What reaching memory too late looks like: which of these comes first depends on who is where. */
@@ -36,26 +36,31 @@ struct control_case {
 };
 
 static const struct control_case cases[] = {
-	{CONTROL_no_exclusion, "immediate", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 4, FREED_TOO_EARLY},
-	{CONTROL_epoch_early, "ebr", "batch=2", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 4, FREED_TOO_EARLY},
+	{CONTROL_no_exclusion, "immediate", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 4,
+	 FREED_TOO_EARLY},
+	{CONTROL_epoch_early, "ebr", "batch=2", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 4,
+	 FREED_TOO_EARLY},
 	{CONTROL_exit_drops, "ebr", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 64, 300, 2, FAULT(LOST)},
-	{CONTROL_handshake_skips, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 500, 6,
-	 FREED_TOO_EARLY | FAULT(SPAN_STATE) | FAULT(LOST)},
+	{CONTROL_handshake_skips, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48,
+	 500, 6, FREED_TOO_EARLY | FAULT(SPAN_STATE) | FAULT(LOST)},
 	{CONTROL_no_barrier, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 600, 16,
 	 FAULT(UNMARKED)},
 	{CONTROL_plain_mark, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 200, 500, 6,
 	 FAULT(UNMARKED)},
-	{CONTROL_aba, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_GO, 24, 800, 40, FAULT(READ_WRONG)},
-	{CONTROL_mark_before_copy, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 400, 16,
-	 FAULT(KEY_MISSED) | FAULT(MAP_INVALID) | FAULT(LEAKED)},
+	{CONTROL_aba, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_GO, 24, 800, 40,
+	 FAULT(READ_WRONG)},
+	{CONTROL_mark_before_copy, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600,
+	 400, 16, FAULT(KEY_MISSED) | FAULT(MAP_INVALID) | FAULT(LEAKED)},
 	{CONTROL_alloc_white, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 500, 6,
 	 FAULT(UNMARKED)},
-	{CONTROL_sweep_twice, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 300, 500, 8,
-	 FAULT(SWEPT_TWICE) | FAULT(DOUBLE_FREE) | FAULT(SPAN_STATE)},
-	{CONTROL_double_retire, "ebr", NULL, HMAP_PLAIN, HMAP_UNLINK_EMPTY, 600, 400, 3, FAULT(DOUBLE_RETIRE)},
-	{CONTROL_shared_bit, "mark", "trigger=hand,bits=header", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 200, 200, 2,
-	 FAULT(MAP_INVALID)},
-	{CONTROL_early_exit, "ebr", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 400, 4, FREED_TOO_EARLY},
+	{CONTROL_sweep_twice, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 300, 500,
+	 8, FAULT(SWEPT_TWICE) | FAULT(DOUBLE_FREE) | FAULT(SPAN_STATE)},
+	{CONTROL_double_retire, "ebr", NULL, HMAP_PLAIN, HMAP_UNLINK_EMPTY, 600, 400, 3,
+	 FAULT(DOUBLE_RETIRE)},
+	{CONTROL_shared_bit, "mark", "trigger=hand,bits=header", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY,
+	 200, 200, 2, FAULT(MAP_INVALID)},
+	{CONTROL_early_exit, "ebr", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 400, 4,
+	 FREED_TOO_EARLY},
 	{CONTROL_leak_chain, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_EMPTY, 600, 300, 3,
 	 FAULT(LEAKED)},
 	{CONTROL_no_recheck, "hazard", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 500, 4,
@@ -90,9 +95,9 @@ static void run_seed(const struct control_case *c, bool is_broken, uint64_t seed
 				   .alloc = HEAP_SPAN,
 				   .audit = true,
 				   .n_threads = 3,
-				   .n_rounds = is_broken || c->n_rounds < MAX_SOUND_ROUNDS ?
-						       c->n_rounds :
-						       MAX_SOUND_ROUNDS,
+				   .n_rounds = is_broken || c->n_rounds < MAX_SOUND_ROUNDS
+						       ? c->n_rounds
+						       : MAX_SOUND_ROUNDS,
 				   .n_ops = c->n_ops,
 				   .n_keys = c->n_keys,
 				   .stall_1_in = 16,
@@ -112,9 +117,11 @@ static void run_seed(const struct control_case *c, bool is_broken, uint64_t seed
 		_exit(2);
 	}
 	if (is_verbose)
-		printf("nothing found: %llu operations, %llu growths, %llu checkpoints, %llu objects freed\n",
+		printf("nothing found: %llu operations, %llu growths, %llu checkpoints, %llu "
+		       "objects freed\n",
 		       (unsigned long long)result.n_ops, (unsigned long long)result.n_growths,
-		       (unsigned long long)result.n_checkpoints, (unsigned long long)result.n_freed);
+		       (unsigned long long)result.n_checkpoints,
+		       (unsigned long long)result.n_freed);
 	fflush(stdout);
 	_exit(0);
 }
@@ -184,8 +191,8 @@ static int run_case(const struct control_case *c, unsigned n_seeds, unsigned n_s
 			n_caught++;
 			n_by_fault[fault]++;
 		} else {
-			fprintf(stderr, "%s, seed %u: not named: %s\n", control_names[c->control], seed,
-				outcome_text(code));
+			fprintf(stderr, "%s, seed %u: not named: %s\n", control_names[c->control],
+				seed, outcome_text(code));
 		}
 	}
 	for (unsigned seed = 1; seed <= n_sound; seed++) {
@@ -194,11 +201,11 @@ static int run_case(const struct control_case *c, unsigned n_seeds, unsigned n_s
 		if (!code)
 			continue;
 		n_alarms++;
-		fprintf(stderr, "%s, seed %u: the sound version alarms: %s\n", control_names[c->control], seed,
-			outcome_text(code));
+		fprintf(stderr, "%s, seed %u: the sound version alarms: %s\n",
+			control_names[c->control], seed, outcome_text(code));
 	}
-	printf("%s,\"%s%s%s\",\"%s\",", control_names[c->control], c->strategy, c->options ? ":" : "",
-	       c->options ? c->options : "", control_texts[c->control]);
+	printf("%s,\"%s%s%s\",\"%s\",", control_names[c->control], c->strategy,
+	       c->options ? ":" : "", c->options ? c->options : "", control_texts[c->control]);
 	print_names(n_by_fault);
 	printf(",%u,%u,%u,%u\n", n_caught, n_seeds, n_alarms, n_sound);
 	return n_caught == n_seeds && n_alarms == 0 ? 0 : 1;
@@ -228,6 +235,7 @@ int main(int argc, char **argv)
 			return say(run_child(&cases[i], false, strtoull(argv[3], NULL, 10), true));
 		return run_case(&cases[i], (unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]));
 	}
-	fprintf(stderr, "usage: controls [NAME SEEDS SOUND | NAME replay SEED | NAME sound SEED]\n");
+	fprintf(stderr,
+		"usage: controls [NAME SEEDS SOUND | NAME replay SEED | NAME sound SEED]\n");
 	return 2;
 }

@@ -52,7 +52,8 @@ static void scenario_sleep(uint64_t ns)
 }
 
 /* Found by a reader: through the audit where there is one, so that it is counted once. */
-static void scenario_fault(struct stage *st, enum audit_fault fault, const void *object, uint64_t key, uint64_t value)
+static void scenario_fault(struct stage *st, enum audit_fault fault, const void *object,
+			   uint64_t key, uint64_t value)
 {
 	char detail[96];
 
@@ -200,7 +201,8 @@ static void scenario_check(struct stage *st, struct reclaim_thread *t, unsigned 
 }
 
 /* Threads that cannot be started are not waited for. */
-static void scenario_fill_and_run(struct stage *st, struct reclaim_thread *t, struct actor *actors, uint64_t *seed)
+static void scenario_fill_and_run(struct stage *st, struct reclaim_thread *t, struct actor *actors,
+				  uint64_t *seed)
 {
 	struct actor self = {.stage = st, .t = t, .random = scenario_random(seed)};
 	unsigned n = 0;
@@ -223,8 +225,8 @@ static void scenario_fill_and_run(struct stage *st, struct reclaim_thread *t, st
 	reclaim_online(t);
 }
 
-static int scenario_round(struct stage *st, struct reclaim_thread *t, struct actor *actors, uint64_t *seed,
-			  struct scenario_result *out)
+static int scenario_round(struct stage *st, struct reclaim_thread *t, struct actor *actors,
+			  uint64_t *seed, struct scenario_result *out)
 {
 	const struct hmap_config config = {.mode = st->s->mode,
 					   .unlink = st->s->unlink,
@@ -251,7 +253,8 @@ static int scenario_round(struct stage *st, struct reclaim_thread *t, struct act
 	return 0;
 }
 
-int scenario_run(const struct scenario *s, struct scenario_result *out, char *message, size_t message_size)
+int scenario_run(const struct scenario *s, struct scenario_result *out, char *message,
+		 size_t message_size)
 {
 	struct stage st = {.s = s};
 	struct actor *actors = calloc(s->n_threads, sizeof(*actors));
@@ -265,14 +268,15 @@ int scenario_run(const struct scenario *s, struct scenario_result *out, char *me
 	if (!actors)
 		return err;
 	clock_init(&st.clock, true);
-	const struct reclaim_config config = {.ops = s->ops,
-					      .options = s->options,
-					      .heap = {.kind = s->alloc, .arena_bytes = 1u << 28, .poison = true},
-					      .clock = &st.clock,
-					      .max_threads = s->n_threads + 8,
-					      .audit = s->audit,
-					      .on_fault = s->on_fault,
-					      .fault_ctx = s->ctx};
+	const struct reclaim_config config = {
+		.ops = s->ops,
+		.options = s->options,
+		.heap = {.kind = s->alloc, .arena_bytes = 1u << 28, .poison = true},
+		.clock = &st.clock,
+		.max_threads = s->n_threads + 8,
+		.audit = s->audit,
+		.on_fault = s->on_fault,
+		.fault_ctx = s->ctx};
 	err = reclaim_create(&st.r, &config, message, message_size);
 	if (err)
 		goto out;
@@ -288,7 +292,8 @@ int scenario_run(const struct scenario *s, struct scenario_result *out, char *me
 	out->n_checkpoints = counts.n_checkpoints;
 	out->n_walked = counts.n_walked;
 	out->n_gets = load_relaxed(&st.n_gets);
-	out->n_faults = audit_is_on(st.r) ? audit_n_faults(st.r, AUDIT_N_FAULTS) : load_relaxed(&st.n_bad);
+	out->n_faults =
+		audit_is_on(st.r) ? audit_n_faults(st.r, AUDIT_N_FAULTS) : load_relaxed(&st.n_bad);
 	reclaim_destroy(st.r);
 out:
 	free(actors);

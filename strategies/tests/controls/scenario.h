@@ -18,8 +18,9 @@ struct scenario {
 	unsigned n_rounds; /* a map's life each: filled, used, checked, dropped, drained, checked */
 	uint64_t n_ops;	   /* per thread and round */
 	uint64_t n_keys;   /* the first eighth stays in the map from begin to end */
-	unsigned stall_1_in; /* of so many reads one sleeps in its section, some threads offline; 0: none */
-	bool iterates;	   /* threads walk the map now and then */
+	unsigned
+		stall_1_in; /* of so many reads one sleeps in its section, some threads offline; 0: none */
+	bool iterates; /* threads walk the map now and then */
 	uint64_t seed;
 	/* Told of each fault, on the thread that found it; NULL: print and abort. */
 	audit_fault_fn *on_fault;
@@ -32,6 +33,7 @@ struct scenario_result {
 };
 
 /* 0, or -errno when the domain cannot be made (`message`). */
-int scenario_run(const struct scenario *s, struct scenario_result *out, char *message, size_t message_size);
+int scenario_run(const struct scenario *s, struct scenario_result *out, char *message,
+		 size_t message_size);
 
 #endif

@@ -38,7 +38,8 @@ static void work_key(struct work *w, struct reclaim_thread *t, uint64_t key, uin
 
 	reclaim_enter(t);
 	/* A payload may be read until the section ends. */
-	if (!hmap_get(w->map, t, key, &payload) || *(const uint64_t *)(uintptr_t)payload != key + round)
+	if (!hmap_get(w->map, t, key, &payload) ||
+	    *(const uint64_t *)(uintptr_t)payload != key + round)
 		w->n_wrong++;
 	reclaim_exit(t);
 	reclaim_poll(t);
@@ -53,7 +54,8 @@ static void work_key(struct work *w, struct reclaim_thread *t, uint64_t key, uin
 static void *work(void *arg)
 {
 	struct work *w = arg;
-	struct reclaim_thread *t = reclaim_register(w->r, ROLE_MUTATOR); /* until reclaim_unregister() */
+	struct reclaim_thread *t =
+		reclaim_register(w->r, ROLE_MUTATOR); /* until reclaim_unregister() */
 
 	if (!t) {
 		w->n_wrong++;
@@ -95,7 +97,8 @@ static int run(const struct reclaim_ops *ops, const char *options)
 {
 	struct clock clock;
 	const struct reclaim_config config = {.ops = ops, .options = options, .clock = &clock};
-	const struct hmap_config map_config = {.mode = HMAP_PAYLOAD, .unlink = HMAP_UNLINK_EMPTY, .value_bytes = 64};
+	const struct hmap_config map_config = {
+		.mode = HMAP_PAYLOAD, .unlink = HMAP_UNLINK_EMPTY, .value_bytes = 64};
 	struct reclaim_thread *t;
 	struct reclaim *r;
 	struct hmap *map;

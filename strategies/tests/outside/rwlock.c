@@ -20,8 +20,8 @@ struct rwlock_node {
 
 struct rwlock {
 	pthread_rwlock_t sections;
-	pthread_mutex_t lock;	     /* left, n_pending */
-	struct rwlock_node *left;    /* by threads that have gone */
+	pthread_mutex_t lock;	  /* left, n_pending */
+	struct rwlock_node *left; /* by threads that have gone */
 	uint64_t n_pending;
 };
 

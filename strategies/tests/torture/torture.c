@@ -59,7 +59,9 @@ static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *
 		if (one_of(random, 2))
 			continue;
 		snprintf(choices, sizeof(choices), "%s",
-			 o->type == OPT_BOOL ? "off|on" : o->type == OPT_CHOICE ? o->choices : "");
+			 o->type == OPT_BOOL	 ? "off|on"
+			 : o->type == OPT_CHOICE ? o->choices
+						 : "");
 		while (choices[0] && (choice = strsep(&rest, "|")) != NULL) {
 			snprintf(value, sizeof(value), "%s", choice);
 			if (pick-- == 0)
@@ -68,11 +70,13 @@ static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *
 		if (!strcmp(o->name, "batch"))
 			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 16));
 		if (value[0])
-			n += (size_t)snprintf(text + n, size - n, "%s%s=%s", n ? "," : "", o->name, value);
+			n += (size_t)snprintf(text + n, size - n, "%s%s=%s", n ? "," : "", o->name,
+					      value);
 	}
 }
 
-static void draw(struct scenario *s, const struct reclaim_ops *ops, uint64_t seed, char *options, size_t size)
+static void draw(struct scenario *s, const struct reclaim_ops *ops, uint64_t seed, char *options,
+		 size_t size)
 {
 	static const uint64_t n_keys[] = {16, 64, 300, 2000, 20000};
 	uint64_t random = seed;
@@ -83,7 +87,8 @@ static void draw(struct scenario *s, const struct reclaim_ops *ops, uint64_t see
 		.options = options[0] ? options : NULL,
 		.mode = one_of(&random, 3) ? HMAP_PAYLOAD : HMAP_PLAIN,
 		.unlink = one_of(&random, 2) ? HMAP_UNLINK_EMPTY : HMAP_UNLINK_GO,
-		.alloc = one_of(&random, 3) || ops->flags & NEEDS_SPAN_HEAP ? HEAP_SPAN : HEAP_MALLOC,
+		.alloc = one_of(&random, 3) || ops->flags & NEEDS_SPAN_HEAP ? HEAP_SPAN
+									    : HEAP_MALLOC,
 		.audit = IS_AUDITED,
 		.check_flags = strstr(options, "bits=span") ? AUDIT_IMPRECISE : 0,
 		.n_threads = 1 + (unsigned)one_of(&random, 6),
@@ -98,11 +103,15 @@ static void draw(struct scenario *s, const struct reclaim_ops *ops, uint64_t see
 
 static void describe(const struct scenario *s, FILE *out)
 {
-	fprintf(out, "%s:%s mode=%s unlink=%s alloc=%s threads=%u rounds=%u ops=%llu keys=%llu stalls=%u iterates=%d",
-		s->ops->name, s->options ? s->options : "", s->mode == HMAP_PAYLOAD ? "payload" : "plain",
-		s->unlink == HMAP_UNLINK_EMPTY ? "empty" : "go", s->alloc == HEAP_SPAN ? "span" : "malloc",
-		s->n_threads, s->n_rounds, (unsigned long long)s->n_ops, (unsigned long long)s->n_keys,
-		s->stall_1_in, s->iterates);
+	fprintf(out,
+		"%s:%s mode=%s unlink=%s alloc=%s threads=%u rounds=%u ops=%llu keys=%llu "
+		"stalls=%u iterates=%d",
+		s->ops->name, s->options ? s->options : "",
+		s->mode == HMAP_PAYLOAD ? "payload" : "plain",
+		s->unlink == HMAP_UNLINK_EMPTY ? "empty" : "go",
+		s->alloc == HEAP_SPAN ? "span" : "malloc", s->n_threads, s->n_rounds,
+		(unsigned long long)s->n_ops, (unsigned long long)s->n_keys, s->stall_1_in,
+		s->iterates);
 }
 
 static uint64_t seed_of(uint64_t seed, unsigned number)
@@ -169,8 +178,8 @@ static bool print_table(const struct tally *tallies, size_t n)
 {
 	struct tally all = {0};
 
-	printf("%-10s %8s %12s %12s %9s %12s %11s %7s\n", "strategy", "runs", "operations", "gets", "growths",
-	       "freed", "checkpoints", "failed");
+	printf("%-10s %8s %12s %12s %9s %12s %11s %7s\n", "strategy", "runs", "operations", "gets",
+	       "growths", "freed", "checkpoints", "failed");
 	for (size_t i = 0; i < n; i++) {
 		print_row(reclaim_strategies[i]->name, &tallies[i]);
 		add(&all, &tallies[i].sum);
@@ -215,7 +224,8 @@ static int torture(double seconds, uint64_t seed)
 
 		tallies[number % n].n_failed++;
 		draw(&s, ops, seed_of(seed, number), options, sizeof(options));
-		fprintf(stderr, "torture: --one %llu %u ended with %d: ", (unsigned long long)seed, number, code);
+		fprintf(stderr, "torture: --one %llu %u ended with %d: ", (unsigned long long)seed,
+			number, code);
 		describe(&s, stderr);
 		fputc('\n', stderr);
 	}
@@ -238,5 +248,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: torture SECONDS [SEED] | torture --one SEED NUMBER\n");
 		return 2;
 	}
-	return torture(strtod(argv[1], NULL), argc == 3 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL));
+	return torture(strtod(argv[1], NULL),
+		       argc == 3 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL));
 }
