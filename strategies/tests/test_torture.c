@@ -31,6 +31,12 @@ struct torture {
 	uint64_t ages[N_AGES];
 };
 
+static bool torture_is_written(struct torture *torture)
+{
+	/* acquire: pairs with each writer's subtraction when it ends */
+	return load_acquire(&torture->n_writing) > 0;
+}
+
 struct worker {
 	struct torture *torture;
 	uint64_t seed;
@@ -185,8 +191,8 @@ static void *box_reader(void *arg)
 	do {
 		box_read(w, t);
 		reclaim_poll(t);
-	} while (load_acquire(&w->torture->n_writing) >
-		 0); /* acquire: pairs with the subtraction of each writer that ends */
+	} while (torture_is_written(
+		w->torture)); /* acquire: pairs with the subtraction of each writer that ends */
 	reclaim_unregister(t);
 	worker_report(w);
 	return NULL;
@@ -209,8 +215,8 @@ static void *box_visitor(void *arg)
 				reclaim_poll(t);
 		}
 		reclaim_unregister(t);
-	} while (load_acquire(&w->torture->n_writing) >
-		 0); /* acquire: pairs with the subtraction of each writer that ends */
+	} while (torture_is_written(
+		w->torture)); /* acquire: pairs with the subtraction of each writer that ends */
 	worker_report(w);
 	return NULL;
 }
@@ -320,8 +326,8 @@ static void *map_reader(void *arg)
 	do {
 		map_read(w, t);
 		reclaim_poll(t);
-	} while (load_acquire(&w->torture->n_writing) >
-		 0); /* acquire: pairs with the subtraction of each writer that ends */
+	} while (torture_is_written(
+		w->torture)); /* acquire: pairs with the subtraction of each writer that ends */
 	reclaim_unregister(t);
 	worker_report(w);
 	return NULL;
@@ -342,8 +348,8 @@ static void *map_visitor(void *arg)
 		sched_yield();
 		reclaim_online(t);
 		reclaim_unregister(t);
-	} while (load_acquire(&w->torture->n_writing) >
-		 0); /* acquire: pairs with the subtraction of each writer that ends */
+	} while (torture_is_written(
+		w->torture)); /* acquire: pairs with the subtraction of each writer that ends */
 	worker_report(w);
 	return NULL;
 }
