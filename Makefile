@@ -146,8 +146,10 @@ check: ## install what is missing, build, run all tests
 	@+$(SUBMAKE) all tests
 	@BUILD=$(B) CC='$(CC)' SAN='$(SAN)' MAKE='$(MAKE)' scripts/run-tests $(TEST_BIN) $(TEST_SH)
 
-check-long: check ## the same, then torture for minutes
+check-long: check ## the same, then torture, controls and fuzz: minutes, and not always the same ones
 	@+$(SUBMAKE) torture
+	scripts/check-controls --quick
+	scripts/fuzz --quick
 
 bench: ## install what is missing, build, replay a trace under four strategies, draw the figures
 	@scripts/install-deps --runtime
