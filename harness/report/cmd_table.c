@@ -208,7 +208,8 @@ static void lines_print(struct lines *lines, const struct table *t)
 {
 	uint32_t scenario = UINT32_MAX, stage = UINT32_MAX;
 
-	qsort(lines->at, lines->n, sizeof(*lines->at), line_compare);
+	if (lines->n) /* qsort() does not take NULL, not even for nothing */
+		qsort(lines->at, lines->n, sizeof(*lines->at), line_compare);
 	for (size_t i = 0; i < lines->n; i++) {
 		struct line *line = &lines->at[i];
 		char text[FIG_N][48], name[64];
