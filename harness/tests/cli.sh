@@ -141,8 +141,8 @@ completes "reclaimbench env --out=$work/a-f" "$work/a-file"
 if [ -n "${SAN:-}" ]; then
 	echo "SKIPPED: installing is tried with the plain build, not with SAN=$SAN"
 else
-	run 0 "${MAKE:-make}" -s install DESTDIR="$work/root" PREFIX=/opt/rb CC="${CC:-gcc}"
-	prefix=$work/root/opt/rb
+	run 0 "${MAKE:-make}" -s install DESTDIR="$work/stage" PREFIX=/opt/rb CC="${CC:-gcc}"
+	prefix=$work/stage/opt/rb
 	for file in bin/reclaimbench lib/libreclaimbench.a lib/pkgconfig/reclaimbench.pc \
 		include/reclaimbench/hmap.h include/reclaimbench/registry.h \
 		share/man/man1/reclaimbench.1 share/bash-completion/completions/reclaimbench; do
@@ -170,7 +170,7 @@ else
 	run 0 ${CC:-gcc} -std=c17 -o "$work/user" "$work/user.c" $flags
 	run 0 "$work/user"
 	says out leak
-	run 0 "${MAKE:-make}" -s uninstall DESTDIR="$work/root" PREFIX=/opt/rb CC="${CC:-gcc}"
+	run 0 "${MAKE:-make}" -s uninstall DESTDIR="$work/stage" PREFIX=/opt/rb CC="${CC:-gcc}"
 	left=$(find "$prefix" -type f | head)
 	[ -z "$left" ] || fail "make uninstall left $left"
 fi

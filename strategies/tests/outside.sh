@@ -12,9 +12,9 @@ if [ -n "${SAN:-}" ]; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-prefix=$work/root/opt/rb
+prefix=$work/stage/opt/rb
 
-"${MAKE:-make}" -s install DESTDIR="$work/root" PREFIX=/opt/rb CC="${CC:-gcc}" >"$work/log" 2>&1 || {
+"${MAKE:-make}" -s install DESTDIR="$work/stage" PREFIX=/opt/rb CC="${CC:-gcc}" >"$work/log" 2>&1 || {
 	echo "FAILED: make install"
 	cat "$work/log"
 	exit 1
