@@ -106,6 +106,8 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 #endif
 	r->ops = r->thread_ops = ops;
 	r->clock = config->clock;
+	/* Creation begins the first stage: sums of ticks since power-on would overflow. */
+	r->stage_begin_ticks = config->clock ? clock_ticks(config->clock) : 0;
 	pthread_mutex_init(&r->registry_lock, NULL);
 	pthread_mutex_init(&r->roots_lock, NULL);
 	pthread_mutex_init(&r->work_lock, NULL);

@@ -44,7 +44,8 @@ static void insert_all(struct fixture *f)
 	}
 }
 
-static struct fixture *fixture_new(const char *strategy)
+/* A map filled before any stage has begun. */
+static struct fixture *fixture_filled(const char *strategy)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct hmap_config hc = {
@@ -54,6 +55,7 @@ static struct fixture *fixture_new(const char *strategy)
 
 	assert_non_null(f);
 	clock_init(&f->clock, false);
+	f->begin_ticks = clock_ticks(&f->clock);
 	rc.clock = &f->clock;
 	rc.ops = reclaim_strategy_find(strategy);
 	assert_non_null(rc.ops);
@@ -63,6 +65,13 @@ static struct fixture *fixture_new(const char *strategy)
 	assert_int_equal(hmap_create(&f->map, f->r, f->t, &hc), 0);
 	assert_int_equal(life_recorder_init(&f->life, &f->clock), 0);
 	insert_all(f);
+	return f;
+}
+
+static struct fixture *fixture_new(const char *strategy)
+{
+	struct fixture *f = fixture_filled(strategy);
+
 	reclaim_quiet_begin(f->r);
 	f->begin_ticks = clock_ticks(&f->clock);
 	reclaim_stage_begin(f->r, f->begin_ticks);
@@ -225,6 +234,31 @@ static void test_wrong_pending_breaks_conservation(void **state)
 	assert_true(c.is_good);
 }
 
+/* Without a stage, ticks count from the creation, not from power-on: their sums would overflow. */
+static void test_sums_begin_with_creation(void **state)
+{
+	struct fixture *f = fixture_filled("immediate");
+	struct reclaim_totals totals;
+
+	(void)state;
+	delete_all(f);
+	reclaim_totals(f->r, &totals);
+	const int64_t elapsed = (int64_t)(clock_ticks(&f->clock) - f->begin_ticks);
+	uint64_t n_retired = 0;
+
+	for (int k = 0; k < OBJ_N_CLASSES; k++) {
+		const int64_t n = (int64_t)totals.n_stamped_retired[k];
+
+		n_retired += totals.n_stamped_retired[k];
+		assert_true(totals.retire_ticks_sum[k] >= 0);
+		assert_true(totals.retire_ticks_sum[k] <= n * elapsed);
+		assert_true(totals.free_ticks_sum[k] >= totals.retire_ticks_sum[k]);
+		assert_true(totals.free_ticks_sum[k] <= n * elapsed);
+	}
+	assert_true(n_retired >= N_KEYS / 2);
+	fixture_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_counter_breaks_conservation),
 		cmocka_unit_test(test_lost_object_breaks_conservation),
 		cmocka_unit_test(test_wrong_pending_breaks_conservation),
+		cmocka_unit_test(test_sums_begin_with_creation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
