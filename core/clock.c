@@ -126,7 +126,7 @@ static int64_t measure_skew_ticks(const struct clock *c)
 {
 	cpu_set_t allowed, one;
 	int64_t skew = 0, step;
-	uint64_t last = clock_ticks(c), now;
+	uint64_t last, now;
 	int round, cpu, n_cpus;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed))

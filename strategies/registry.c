@@ -18,6 +18,7 @@ const struct reclaim_ops *const reclaim_strategies[] = {
 };
 #undef STRATEGY
 #undef STRATEGY_ABSENT
+const size_t reclaim_n_strategies = sizeof(reclaim_strategies) / sizeof(reclaim_strategies[0]) - 1;
 
 #define STRATEGY(name)
 #define STRATEGY_ABSENT(name, package) {#name, package},

@@ -7,6 +7,7 @@
 
 /* NULL-terminated, in the order of strategies.def. */
 extern const struct reclaim_ops *const reclaim_strategies[];
+extern const size_t reclaim_n_strategies; /* without the NULL; never 0 */
 
 /* Strategies left out of this build because a library was absent; ends with name == NULL. */
 struct reclaim_strategy_absent {

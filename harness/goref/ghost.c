@@ -89,7 +89,9 @@ static int ghost_init(struct ghost *g, uint64_t n_keys, enum hmap_mode mode, uin
 	if (error)
 		return error;
 	g->t = reclaim_register(g->r, ROLE_MUTATOR);
-	error = g->t ? ghost_map(g, &g->map, mode) : -errno;
+	if (!g->t)
+		return -errno;
+	error = ghost_map(g, &g->map, mode);
 	for (uint64_t i = 0; i < g->n && !error; i++) {
 		g->keys[i] = rng_next(&g->rng);
 		ghost_insert(g, g->map, g->keys[i]);

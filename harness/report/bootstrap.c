@@ -25,7 +25,7 @@ static struct stats_obs bootstrap_median(const struct stats_obs *x, size_t n, ui
 	memset(counts, 0, n * sizeof(*counts));
 	for (size_t i = 0; i < n; i++)
 		counts[stats_random_below(random, (uint32_t)n)]++;
-	for (size_t i = 0; passed <= upper; i++) {
+	for (size_t i = 0; i < n && passed <= upper; i++) {
 		if (!counts[i])
 			continue;
 		median.is_bound |= x[i].is_bound;

@@ -48,7 +48,7 @@ static uint32_t compare_key(struct intern *texts, const struct table *t, size_t 
 
 		if (used + length + 1 > sizeof(key))
 			return INTERN_NONE;
-		memcpy(key + used, text, length);
+		stpcpy(key + used, text);
 		used += length;
 		key[used++] = '\x1f';
 	}
@@ -310,7 +310,7 @@ int compare_samples_init(struct compare_samples *s, const struct table *const ta
 	err = intern_init(&s->texts);
 	if (err)
 		return err;
-	s->all = malloc((n_rows + 1) * sizeof(*s->all));
+	s->all = calloc(n_rows + 1, sizeof(*s->all));
 	if (!s->all)
 		return -ENOMEM;
 	for (int file = 0; file < 2 && tables[file]; file++) {

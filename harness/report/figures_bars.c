@@ -303,7 +303,7 @@ int figure_phases(struct figure_set *set, size_t setting)
 	static const char name[] = "phases";
 	const struct results *r = set->results;
 	const char *object = figures_object(set, setting);
-	size_t stages[BARS_MAX_PANELS];
+	size_t stages[BARS_MAX_PANELS] = {0};
 	struct bars b = {
 		.n_kinds = 4,
 		.n_series = r->n_series,
@@ -417,7 +417,7 @@ int figure_counters(struct figure_set *set, size_t setting)
 	static const char name[] = "counters";
 	static const char title[] = "Counters per operation, by the role of the thread";
 	const struct results *r = set->results;
-	const char *events[BARS_MAX_PANELS];
+	const char *events[BARS_MAX_PANELS] = {NULL};
 	const char *reason = "the run has no counters (option --events)";
 	size_t stage = RESULTS_NONE;
 	struct bars b = {

@@ -131,7 +131,11 @@ static int figures_draw_percentiles(struct figure_set *set, struct figure_curves
 	figures_percentile_axis(axis, sizeof(axis), max_x);
 	c->xaxis = axis;
 	c->units = units;
-	return figure_curves_draw(set, c);
+	const int rc = figure_curves_draw(set, c);
+
+	c->xaxis = NULL; /* both were ours */
+	c->units = NULL;
+	return rc;
 }
 
 int figure_lifetime_percentiles(struct figure_set *set, size_t setting)
@@ -141,7 +145,7 @@ int figure_lifetime_percentiles(struct figure_set *set, size_t setting)
 	const char *object = figures_object(set, setting);
 	const struct results_query query = {
 		.metric = "lifetime", .object = object, .phase = "total"};
-	size_t stages[FIGURES_MAX_PANELS];
+	size_t stages[FIGURES_MAX_PANELS] = {0};
 	char panels[FIGURES_MAX_PANELS][64];
 	char title[128];
 	struct figure_curves c = {
@@ -178,7 +182,7 @@ int figure_latency_percentiles(struct figure_set *set, size_t setting)
 	const struct results *r = set->results;
 	const char *object = "delete";
 	struct results_query query = {.metric = "response", .object = object};
-	size_t stages[FIGURES_MAX_PANELS];
+	size_t stages[FIGURES_MAX_PANELS] = {0};
 	char panels[FIGURES_MAX_PANELS][64];
 	char title[128];
 	struct figure_curves c = {
@@ -292,7 +296,7 @@ int figure_lifetime_by_rate(struct figure_set *set, size_t setting)
 	rc = figures_collect_rates(set->results, &c, object);
 	for (size_t i = 0; i < c.n_points; i++)
 		figure_range_add(&rates, c.points[i].x);
-	if (!rc && (figure_range_is_empty(&rates) || rates.min == rates.max)) {
+	if (!rc && (!c.n_points || rates.min == rates.max)) {
 		rc = figure_skip(set, name, setting, title, "needs stages of two rates at least");
 	} else if (!rc) {
 		figure_log_axis(axis, sizeof(axis), "x", FIGURE_COUNT, &rates);

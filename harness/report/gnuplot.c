@@ -69,7 +69,7 @@ int gnuplot_run(const char *dir, const char *script, const char *format, char *s
 		size_t said_size)
 {
 	int fds[2];
-	pid_t pid;
+	pid_t pid = -1;
 	int status;
 	int rc;
 

@@ -77,11 +77,11 @@ static int matrix_check_env(struct env *env, bool is_strict)
 	return EXIT_CHECK_FAILED;
 }
 
+/* `binary`, which the plan points to, has PATH_MAX bytes. */
 static int matrix_start(struct matrix_plan *plan, const struct matrix_job *job,
-			const struct cli_args *args)
+			const struct cli_args *args, char *binary)
 {
-	char binary[PATH_MAX];
-	const ssize_t n = readlink("/proc/self/exe", binary, sizeof(binary) - 1);
+	const ssize_t n = readlink("/proc/self/exe", binary, PATH_MAX - 1);
 	struct env *env = NULL;
 	int code = EXIT_USAGE;
 
@@ -108,6 +108,7 @@ static int matrix_start(struct matrix_plan *plan, const struct matrix_job *job,
 static int matrix_main(int argc, char **argv)
 {
 	struct matrix_plan plan = {.quiet = false};
+	char binary[PATH_MAX];
 	struct matrix_job job = {.path = NULL};
 	struct cli_args args;
 	char message[1024];
@@ -121,7 +122,7 @@ static int matrix_main(int argc, char **argv)
 		code = EXIT_USAGE;
 	}
 	if (!code)
-		code = matrix_start(&plan, &job, &args);
+		code = matrix_start(&plan, &job, &args, binary);
 	matrix_job_fini(&job);
 	cli_free(&args);
 	return code < 0 ? EXIT_GOOD : code;

@@ -187,8 +187,8 @@ static json_t *store_read_journal(int fd)
 	if (f)
 		fclose(f);
 	free(line);
-	if (ftruncate(fd, good))
-		good = 0; /* the next append then stands behind a torn line, which readers stop at */
+	/* Where this fails, the next append stands behind a torn line, which readers stop at. */
+	(void)!ftruncate(fd, good);
 	return names;
 }
 
@@ -245,10 +245,11 @@ static int store_recover(struct matrix_store *store, const json_t *journal)
 	DIR *d = fdopendir(dup(store->cells_fd));
 	const struct dirent *e;
 	char path[PATH_MAX];
-	int err = d ? 0 : -errno;
+	int err = 0;
 
-	if (d)
-		rewinddir(d);
+	if (!d)
+		return -errno;
+	rewinddir(d);
 	while (!err && (e = readdir(d))) {
 		struct matrix_result result;
 
@@ -262,8 +263,7 @@ static int store_recover(struct matrix_store *store, const json_t *journal)
 			store->n_recovered++;
 		}
 	}
-	if (d)
-		closedir(d);
+	closedir(d);
 	return err;
 }
 

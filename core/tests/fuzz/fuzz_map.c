@@ -247,12 +247,11 @@ static void fuzz_choose(struct fuzz *f, const struct clock *clock)
 	static hmap_hash_fn *const hashes[] = {NULL, hash_plain, hash_low, hash_low};
 	const unsigned strategy = fuzz_byte(f), how = fuzz_byte(f), more = fuzz_byte(f),
 		       fail = fuzz_byte(f);
-	unsigned n = 0;
 
-	while (reclaim_strategies[n])
-		n++;
-	f->domain = (struct reclaim_config){
-		.ops = reclaim_strategies[strategy % n], .clock = clock, .max_threads = 8};
+	f->domain =
+		(struct reclaim_config){.ops = reclaim_strategies[strategy % reclaim_n_strategies],
+					.clock = clock,
+					.max_threads = 8};
 	f->domain.tracking = how & 1;
 	f->domain.audit = how & 2;
 	f->domain.on_fault = fuzz_on_fault;

@@ -104,8 +104,10 @@ static void has(const struct env *env, const char *key, const char *value, enum 
 {
 	const struct env_fact *fact = env_find(env, key);
 
-	if (!fact)
+	if (!fact) {
 		fail_msg("no fact %s", key);
+		return;
+	}
 	if (strcmp(fact->value, value) != 0 || fact->level != level)
 		fail_msg("%s is \"%s\" (%s), want \"%s\" (%s)", key, fact->value,
 			 env_level_names[fact->level], value, env_level_names[level]);

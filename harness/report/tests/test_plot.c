@@ -159,8 +159,10 @@ static char *block(const char *dat, const char *comment)
 	const char *begin = strstr(dat, comment);
 	const char *end;
 
-	if (!begin)
+	if (!begin) {
 		fail_msg("no block '%s'", comment);
+		return NULL;
+	}
 	begin = strchr(begin, '\n') + 1;
 	end = strstr(begin, "\n\n");
 	return strndup(begin, (size_t)(end - begin));

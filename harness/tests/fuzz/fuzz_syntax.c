@@ -113,13 +113,10 @@ static void syntax_list(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	unsigned n_strategies = 0;
 	char *text;
 
 	if (size < 1)
 		return 0;
-	while (reclaim_strategies[n_strategies])
-		n_strategies++;
 	text = fuzz_text(data + 1, size - 1);
 	switch (data[0]) {
 	case 's':
@@ -135,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		syntax_list(text);
 		break;
 	default:
-		syntax_options(reclaim_strategies[data[0] % n_strategies], text);
+		syntax_options(reclaim_strategies[data[0] % reclaim_n_strategies], text);
 	}
 	free(text);
 	return 0;

@@ -130,7 +130,7 @@ static int run(const struct reclaim_ops *ops, const char *options)
 
 int main(int argc, char **argv)
 {
-	char *options = argc > 1 ? strdup(argv[1]) : NULL;
+	char *options = argc > 1 ? argv[1] : NULL;
 	char *name = strsep(&options, ":");
 	const struct reclaim_ops *ops;
 

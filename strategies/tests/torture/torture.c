@@ -190,24 +190,15 @@ static bool print_table(const struct tally *tallies, size_t n)
 	return all.n_failed == 0;
 }
 
-static size_t n_strategies(void)
-{
-	size_t n = 0;
-
-	while (n < MAX_STRATEGIES && reclaim_strategies[n])
-		n++;
-	return n;
-}
-
 static int torture(double seconds, uint64_t seed)
 {
 	static struct tally tallies[MAX_STRATEGIES];
-	const size_t n = n_strategies();
+	const size_t n = reclaim_n_strategies;
 	struct scenario_result *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 					      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	const uint64_t end_ns = clock_monotonic_ns() + (uint64_t)(seconds * 1e9);
 
-	if (shared == MAP_FAILED)
+	if (shared == MAP_FAILED || !n)
 		return 2;
 	/* Every strategy once at least, however short the time. */
 	for (unsigned number = 0; number < n || clock_monotonic_ns() < end_ns; number++) {
@@ -241,7 +232,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "--one")) {
 		const unsigned number = (unsigned)atoi(argv[3]);
 
-		return run_one(reclaim_strategies[number % n_strategies()],
+		return run_one(reclaim_strategies[number % reclaim_n_strategies],
 			       seed_of(strtoull(argv[2], NULL, 10), number), &result);
 	}
 	if (argc != 2 && argc != 3) {
