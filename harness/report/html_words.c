@@ -191,6 +191,32 @@ static void words_check(FILE *out, const struct results *r, const char *metric, 
 			    what, n - n_good, n);
 }
 
+/* With --steady: stages that their time-out ended. */
+static void words_steady(FILE *out, const struct results *r)
+{
+	size_t n = 0;
+	size_t n_bad = 0;
+
+	for (size_t i = 0; i < r->n_points; i++) {
+		const struct results_point *p = &r->points[i];
+
+		if (strcmp(table_string(r->table, p->metric), "steady") || isnan(p->value))
+			continue;
+		n++;
+		n_bad += p->low < 1; /* in any repetition */
+	}
+	if (n_bad)
+		html_printf(
+			out,
+			"<li><span class=\"bad\">Not steady</span> (steady=0): %zu of %zu stages "
+			"were "
+			"ended by their time-out while the percentile watched still moved.</li>\n",
+			n_bad, n);
+	else if (n)
+		html_printf(out, "<li><span class=\"good\">Steady</span>: all %zu stages.</li>\n",
+			    n);
+}
+
 void html_summary(FILE *out, const struct plot_dir *p)
 {
 	const struct results *r = &p->results;
@@ -214,5 +240,6 @@ void html_summary(FILE *out, const struct plot_dir *p)
 	words_check(out, r, "little_ratio", "Little's law", 1, 0.02);
 	words_check(out, r, "conservation_error", "Conservation of objects", 0, 0);
 	words_check(out, r, "conservation_error_bytes", "Conservation of bytes", 0, 0);
+	words_steady(out, r);
 	fputs("</ul>\n", out);
 }

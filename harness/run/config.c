@@ -30,9 +30,12 @@ const struct cli_option run_options[] = {
 	 ":stall=forever, "
 	 ":churn=N"},
 	{"warmup", "TIME", "1s", "time at the first stage's rate before it, not reported"},
-	{"steady", "F", NULL,
-	 "repeat the warm-up until throughput and limbo change by less than this share (at most 20 "
-	 "times)"},
+	{"steady", "PNN:LIMIT", NULL,
+	 "end a stage when this percentile of its response times (p50, p90, p99, p999) has changed "
+	 "by "
+	 "at most LIMIT over its later half, known to within LIMIT, as p99:2%; the stage's own "
+	 "time is "
+	 "the time-out"},
 	{"arrival", "poisson|constant", "poisson", "arrivals of the open-loop stages"},
 	{"unlink", "go|empty", "empty",
 	 "whether emptied overflow buckets stay, as in Go, or are unlinked and retired"},
@@ -252,14 +255,16 @@ static int config_times(struct run_config *c, const struct cli_args *args)
 	const uint64_t hour_ns = UINT64_C(3600000000000);
 
 	if (cli_get_time_ns(args, "warmup", 0, hour_ns, &c->warmup_ns) != 0 ||
-	    cli_get_time_ns(args, "sample-every", 1000000, hour_ns, &c->sample_every_ns) != 0 ||
-	    cli_get_fraction(args, "steady", &c->steady_fraction) != 0)
+	    cli_get_time_ns(args, "sample-every", 1000000, hour_ns, &c->sample_every_ns) != 0)
 		return EXIT_USAGE;
-	if (c->steady_fraction > 0 && c->warmup_ns == 0) {
-		cli_error("--steady needs --warmup: it repeats the warm-up");
-		return EXIT_USAGE;
-	}
-	return 0;
+	c->steady_text = cli_given(args, "steady");
+	if (c->steady_text == NULL || steady_parse(c->steady_text, &c->steady) == 0)
+		return 0;
+	cli_error("--steady=%s is not understood; write p50, p90, p99 or p999 and a limit above 0, "
+		  "such "
+		  "as p99:2%%",
+		  c->steady_text);
+	return EXIT_USAGE;
 }
 
 static int config_switch(const struct cli_args *args, const char *name, bool *out)
@@ -337,14 +342,15 @@ void run_config_cell_id(const struct run_config *c, char id[17])
 	const int n =
 		snprintf(text, sizeof(text),
 			 "%s|%s|%s|%u|%u|%" PRIu64 "|%s|%s|%zu|%zu|%s|%" PRIu64 "|%s|%s|%s|%u|"
-			 "%d%d%d|%s|%s|%s|%s%s",
+			 "%d%d%d|%s|%s|%s|%s%s%s%s",
 			 c->ops->name, c->strategy_options, c->scenario, c->n_threads, c->n_readers,
 			 c->n_keys, c->mix_text, c->dist_text, c->value_bytes, c->garbage_bytes,
 			 c->stages_text, c->warmup_ns, c->arrival_text, c->unlink_text,
 			 c->alloc_text, c->sample_1_in, c->tracking, c->audit, c->huge_pages,
 			 c->trace_path ? c->trace_path : "", c->trace_path ? c->trace_pace : "",
 			 c->evict_text ? c->evict_text : "", c->trace_format ? c->trace_format : "",
-			 c->is_value_traced ? "|sizes" : "");
+			 c->is_value_traced ? "|sizes" : "", c->steady_text ? "|steady=" : "",
+			 c->steady_text ? c->steady_text : "");
 	const size_t used = n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1;
 
 	snprintf(id, 17, "%016" PRIx64, (uint64_t)XXH3_64bits(text, used));

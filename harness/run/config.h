@@ -12,6 +12,7 @@
 #include "load/mix.h"
 #include "load/sched.h"
 #include "load/stages.h"
+#include "measure/steady.h"
 #include "reclaim.h"
 
 /* Payload bounds.  Above 1 GiB an entry is a typing error, or a broken trace. */
@@ -36,7 +37,7 @@ struct run_config {
 	size_t garbage_bytes;
 	struct stages stages;
 	uint64_t warmup_ns;
-	double steady_fraction; /* 0: the warm-up has its fixed length */
+	struct steady_rule steady; /* by which a stage may end early; limit 0: none */
 	enum sched_arrival arrival;
 	enum hmap_unlink unlink;
 	enum heap_kind alloc;
@@ -61,6 +62,7 @@ struct run_config {
 	/* As given or by default, for the rows. */
 	const char *mix_text, *dist_text, *stages_text, *arrival_text, *unlink_text, *alloc_text;
 	const char *pin_text;
+	const char *steady_text; /* NULL: none */
 	const char *events_text; /* NULL: none */
 	const char *trace_path;	 /* NULL: generated load */
 	const char *trace_format, *trace_pace, *evict_text;

@@ -39,12 +39,16 @@ static bool instance_is_interrupted(void)
 	return sigtimedwait(&set, NULL, &at_once) > 0;
 }
 
-bool run_instance_wait(struct run_instance *in)
+bool run_instance_wait(struct run_instance *in, bool (*is_enough)(void *ctx), void *ctx)
 {
 	bool is_whole = true;
 	sigset_t signals;
 
 	while (!gate_wait(&in->gate, INSTANCE_LOOK_NS)) {
+		if (is_enough != NULL && is_enough(ctx)) {
+			is_enough = NULL;
+			store_relaxed(&in->stop, true); /* only ends loops */
+		}
 		if (!is_whole || !instance_is_interrupted())
 			continue;
 		is_whole = false;
@@ -120,9 +124,15 @@ static void instance_worker_init(struct run_instance *in, unsigned i)
 static int instance_workers(struct run_instance *in)
 {
 	for (unsigned i = 0; i < in->n_workers; i++) {
+		struct run_worker *w = &in->workers[i];
+
 		instance_worker_init(in, i);
-		const int error =
-			pthread_create(&in->workers[i].pthread, NULL, worker_main, &in->workers[i]);
+		if (in->config->steady_text != NULL && w->role == ROLE_MUTATOR) {
+			w->watch = calloc(1, sizeof(*w->watch));
+			if (w->watch == NULL)
+				return -ENOMEM;
+		}
+		const int error = pthread_create(&w->pthread, NULL, worker_main, w);
 
 		if (error != 0)
 			return -error;
@@ -207,6 +217,13 @@ static void instance_stop_workers(struct run_instance *in)
 		pthread_join(in->workers[i].pthread, NULL);
 }
 
+static void instance_free_workers(struct run_instance *in)
+{
+	for (unsigned i = 0; in->workers != NULL && i < in->n_workers; i++)
+		free(in->workers[i].watch);
+	free(in->workers);
+}
+
 void run_instance_destroy(struct run_instance *in)
 {
 	if (in == NULL)
@@ -224,7 +241,7 @@ void run_instance_destroy(struct run_instance *in)
 	law_fini(&in->law);
 	events_collectors_close(&in->collectors);
 	gate_fini(&in->gate);
-	free(in->workers);
+	instance_free_workers(in);
 	free(in);
 }
 
@@ -242,7 +259,7 @@ int run_instance_prefill(struct run_instance *in)
 	if (in->source != NULL)
 		return 0;
 	gate_open(&in->gate, GATE_PREFILL);
-	if (!run_instance_wait(in))
+	if (!run_instance_wait(in, NULL, NULL))
 		return -EINTR;
 	reclaim_online(in->t);
 	reclaim_ops(in->r)->drain(in->t);

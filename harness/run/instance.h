@@ -20,6 +20,7 @@
 #include "run/events.h"
 #include "run/gate.h"
 #include "run/source.h"
+#include "run/watch.h"
 
 /* Operations the map has; a trace's update is an insert. */
 enum { RUN_GET, RUN_INSERT, RUN_DELETE, RUN_N_OPS };
@@ -71,7 +72,8 @@ struct run_worker {
 	struct pmu_thread *pmu; /* NULL: no events wanted */
 	struct pmu_snapshot pmu_begin, pmu_end;
 	struct worker_stats stats;
-	uint64_t sink; /* keeps reads of payloads from being optimised away */
+	struct watch_bins *watch; /* of a mutator, owned; NULL without --steady */
+	uint64_t sink;		  /* keeps reads of payloads from being optimised away */
 	/* Operations since the stage began; the sampler reads it. */
 	_Atomic(uint64_t) n_ops __attribute__((aligned(PADDING_BYTES)));
 } __attribute__((aligned(PADDING_BYTES)));
@@ -88,9 +90,10 @@ struct run_instance {
 	unsigned n_workers;
 	unsigned n_mutators;
 	enum pace_mode pace_mode;
-	const struct run_source *source; /* NULL: operations are generated */
-	const struct pmu_set *events;	 /* NULL: none */
-	struct law law;			 /* when tracking, with a log of cycles or --trace-json */
+	const struct run_source *source;  /* NULL: operations are generated */
+	const struct pmu_set *events;	  /* NULL: none */
+	const struct steady_rule *steady; /* main thread only; NULL: stages last their time */
+	struct law law;			  /* when tracking, with a log of cycles or --trace-json */
 	struct events_collectors collectors; /* the strategy's threads; none without events */
 	struct gate gate;
 	struct stage_order order;
@@ -109,9 +112,9 @@ void run_instance_destroy(struct run_instance *in);
  * -EINTR when a signal came. */
 int run_instance_prefill(struct run_instance *in);
 
-/* Wait until the workers have done their order or a signal of `run_signals()` came, which ends the
- * order early.  false: a signal. */
-bool run_instance_wait(struct run_instance *in);
+/* Wait until the workers have done their order.  Two things end it early: a signal of run_signals(), and
+ * `is_enough` (NULL: none), which is called every few ms until it says so.  false: a signal. */
+bool run_instance_wait(struct run_instance *in, bool (*is_enough)(void *ctx), void *ctx);
 
 /* The signals that end a run; blocked in all threads, and waited for by the main thread. */
 void run_signals(void *sigset);

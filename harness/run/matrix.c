@@ -398,6 +398,11 @@ static int matrix_finish(struct matrix_state *m, int code)
 	if (code == EXIT_INTERRUPTED)
 		cli_error("interrupted; %zu of %zu repetitions are in %s, go on with --resume",
 			  m->progress.n_done, m->progress.n_all, m->plan->out_dir);
+	if (m->progress.n_unsteady)
+		cli_error("steady=0: in %zu repetitions stages were ended by their time-out, see "
+			  "the rows "
+			  "`steady`",
+			  m->progress.n_unsteady);
 	if (!code && m->n_failed) {
 		cli_error("%zu of %zu repetitions failed; their reasons are in %s/run.csv, their "
 			  "logs in "

@@ -33,7 +33,7 @@ void matrix_progress_init(struct matrix_progress *p, size_t n_all, size_t n_done
 		.n_done = n_done,
 		.is_quiet = is_quiet,
 		.is_terminal = term_is_terminal(stderr),
-		.last = {NAN, NAN, NAN, false},
+		.last = {NAN, NAN, NAN, false, 0},
 	};
 	if (n_done && !is_quiet)
 		fprintf(stderr, "%zu of %zu repetitions are there already\n", n_done, n_all);
@@ -82,6 +82,7 @@ void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *c
 	p->elapsed_ns += elapsed_ns;
 	p->expected_left_ns -=
 		cell->expected_ns < p->expected_left_ns ? cell->expected_ns : p->expected_left_ns;
+	p->n_unsteady += !reason && p->last.n_unsteady > 0;
 	if (p->is_quiet)
 		return;
 	if (p->is_terminal && reason)
@@ -99,6 +100,8 @@ void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *c
 			units_format_ns(p50, sizeof(p50), p->last.lifetime_p50_ns),
 			p->last.is_bound ? ">" : "",
 			units_format_ns(p99, sizeof(p99), p->last.lifetime_p99_ns));
+	if (p->last.n_unsteady)
+		fprintf(stderr, ", steady=0 in %u stages", p->last.n_unsteady);
 	fputs(p->is_terminal ? "; " : "\n", stderr);
 }
 
@@ -132,7 +135,7 @@ static void progress_take_figures(struct matrix_figures *f, const struct table *
 {
 	double most = 0;
 
-	*f = (struct matrix_figures){NAN, NAN, NAN, false};
+	*f = (struct matrix_figures){NAN, NAN, NAN, false, 0};
 	for (size_t row = 0; row < table_n_rows(t); row++) {
 		const bool is_p50 = progress_row_is(t, row, "lifetime", "p50");
 		const bool is_p99 = progress_row_is(t, row, "lifetime", "p99");
@@ -144,6 +147,8 @@ static void progress_take_figures(struct matrix_figures *f, const struct table *
 			f->ops_per_s = table_value(t, row);
 			most = 0; /* a stage's rows begin with it or end with it; either is the same stage */
 		}
+		f->n_unsteady +=
+			progress_row_is(t, row, "steady", "count") && table_value(t, row) < 1;
 		if ((!is_p50 && !is_p99) || strcmp(table_text(t, row, COL_phase), "total") ||
 		    n < most)
 			continue;

@@ -14,7 +14,8 @@
 struct matrix_figures {
 	double ops_per_s;
 	double lifetime_p50_ns, lifetime_p99_ns;
-	bool is_bound; /* of the lifetimes */
+	bool is_bound;	     /* of the lifetimes */
+	unsigned n_unsteady; /* stages that --steady did not end, of all */
 };
 
 struct matrix_progress {
@@ -22,6 +23,7 @@ struct matrix_progress {
 	uint64_t expected_left_ns; /* of what has not run, by the job file */
 	uint64_t expected_done_ns,
 		elapsed_ns; /* of what has run here: how good that expectation is */
+	size_t n_unsteady;  /* repetitions with such stages */
 	bool is_quiet, is_terminal;
 	struct matrix_figures last;
 };

@@ -457,8 +457,60 @@ static void rows_checks(struct rows *rows)
 					    .reason = digest});
 }
 
+void rows_steady_text(const struct stage_result *s, char *buf, size_t size)
+{
+	const struct steady *steady = &s->watch.steady;
+	char change[128];
+
+	if (steady->n_fitted == 0)
+		snprintf(change, sizeof(change), "%zu points of its %s, the rule wants %d",
+			 steady->n, steady_name(&steady->rule), STEADY_MIN_POINTS);
+	else
+		snprintf(change, sizeof(change),
+			 "its %s changed by %+.1f %% (standard error %.1f) in the last %.1f s",
+			 steady_name(&steady->rule), steady->change * 100, steady->error * 100,
+			 steady->span_s);
+	snprintf(buf, size, "%s after %.1f s of %.1f: %s, limit %g %%",
+		 s->watch.end_ticks != 0 ? "ended"
+		 : s->is_interrupted	 ? "interrupted"
+					 : "time-out",
+		 s->seconds, (double)s->spec->duration_ns * 1e-9, change, steady->rule.limit * 100);
+}
+
+static void rows_steady(struct rows *rows)
+{
+	const struct stage_result *s = rows->s;
+	const bool is_steady = s->watch.end_ticks != 0;
+	char reason[256];
+
+	if (!s->has_watch)
+		return;
+	rows_steady_text(s, reason, sizeof(reason));
+	rows_emit(rows, (struct report_row){.role = "mutator",
+					    .metric = "steady",
+					    .stat = "count",
+					    .value = is_steady,
+					    .unit = "stages",
+					    .n = s->watch.steady.n,
+					    .status = is_steady ? "ok" : "weak",
+					    .reason = reason});
+	rows_emit(rows, (struct report_row){
+				.role = "mutator",
+				.metric = "steady_change",
+				.stat = steady_name(&s->watch.steady.rule),
+				.value = s->watch.steady.n_fitted > 0 ? s->watch.steady.change * 100
+								      : NAN,
+				.unit = "%",
+				.n = s->watch.steady.n_fitted,
+				.status = s->watch.steady.n_fitted > 0 ? "ok" : "not_available",
+				.reason = s->watch.steady.n_fitted > 0
+						  ? ""
+						  : "the stage was too short for the rule"});
+}
+
 int rows_stage(struct rows *rows)
 {
+	rows_steady(rows);
 	rows_throughput(rows);
 	rows_operations(rows, ROLE_MUTATOR);
 	rows_operations(rows, ROLE_READER);

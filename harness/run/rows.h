@@ -44,6 +44,9 @@ void rows_law_print(struct rows *rows, FILE *out);
 /* Emit one row; missing fields of `row` get their usual content (object "all", sampled 1 in 1, ok). */
 void rows_emit(struct rows *rows, struct report_row row);
 
+/* With --steady: how the stage ended, in words. */
+void rows_steady_text(const struct stage_result *s, char *buf, size_t size);
+
 /* Whether the offered rate was not reached. */
 bool rows_is_saturated(const struct stage_result *s);
 

@@ -17,9 +17,6 @@
 #include "run/stage.h"
 #include "run/terminal.h"
 
-/* A warm-up that is repeated until it is steady ends after this many. */
-#define RUN_MAX_WARMUPS 20
-
 struct run {
 	const struct run_config *config;
 	struct clock clock;
@@ -52,28 +49,13 @@ static uint64_t run_left_ns(const struct run *run, size_t next_stage)
 	return ns;
 }
 
-/* Operations per second and bytes in limbo have changed by less than the fraction asked for. */
-static bool run_is_steady(const struct run_config *config, const struct stage_result *s,
-			  double *throughput, double *limbo)
-{
-	const double t = stage_throughput(s);
-	const double l = s->sampler.sum_limbo_bytes / (double)s->sampler.n_taken;
-	const bool is_steady = fabs(t - *throughput) <= config->steady_fraction * t &&
-			       fabs(l - *limbo) <= config->steady_fraction * (l > 1 ? l : 1);
-
-	*throughput = t;
-	*limbo = l;
-	return is_steady;
-}
-
-/* 0 or -errno. */
+/* Load that is not reported.  0 or -errno. */
 static int run_warmup(struct run *run)
 {
 	const struct run_config *config = run->config;
 	struct stage warmup = config->stages.stage[0];
-	double throughput = NAN, limbo = NAN;
-	bool is_steady = false;
-	int error = 0;
+	struct stage_result *s;
+	int error;
 
 	if (config->warmup_ns == 0)
 		return 0;
@@ -81,20 +63,11 @@ static int run_warmup(struct run *run)
 	warmup.n_churn = 0;
 	warmup.stall_ns = 0;
 	terminal_progress(config, "warm-up", run_left_ns(run, 0) + config->warmup_ns);
-	for (unsigned i = 0; i < RUN_MAX_WARMUPS && error == 0 && !is_steady; i++) {
-		struct stage_result *s;
-
-		/* Warm-ups have starts of their own, beyond those of all stages. */
-		error = stage_run(&s, run->in, &warmup, STAGES_MAX + i, 0);
-		if (error == 0) {
-			run->is_interrupted = s->is_interrupted;
-			is_steady = s->is_interrupted || config->steady_fraction == 0 ||
-				    run_is_steady(config, s, &throughput, &limbo);
-		}
-		stage_result_free(s);
-	}
-	if (error == 0 && !is_steady)
-		cli_error("not steady after %u warm-ups; going on", RUN_MAX_WARMUPS);
+	/* It has starts of its own, beyond those of all stages. */
+	error = stage_run(&s, run->in, &warmup, STAGES_MAX, 0);
+	if (error == 0)
+		run->is_interrupted = s->is_interrupted;
+	stage_result_free(s);
 	return error;
 }
 
@@ -160,6 +133,7 @@ static int run_stages(struct run *run)
 	error = run_warmup(run);
 	if (error != 0)
 		cli_error("the warm-up failed: %s", strerror(-error));
+	run->in->steady = run->config->steady_text != NULL ? &run->config->steady : NULL;
 	for (size_t i = 0; i < run->config->stages.n && error == 0 && !run->is_interrupted; i++)
 		error = run_one_stage(run, i);
 	return error;

@@ -148,6 +148,22 @@ static int stage_worker_error(const struct run_instance *in)
 	return 0;
 }
 
+/* When the load ended: by a signal, because it was steady, or by the plan. */
+static uint64_t stage_end_ticks(const struct stage_result *s, const struct run_instance *in)
+{
+	if (s->is_interrupted)
+		return clock_ticks(in->clock);
+	return s->has_watch && s->watch.end_ticks != 0 ? s->watch.end_ticks : in->order.end_ticks;
+}
+
+/* With --steady: follow what the workers will do. */
+static int stage_watch(struct stage_result *s, struct run_instance *in)
+{
+	s->has_watch = in->steady != NULL;
+	return s->has_watch ? watch_init(&s->watch, in, in->order.begin_ticks, s->spec->duration_ns)
+			    : 0;
+}
+
 /* Let the workers run. */
 static int stage_load(struct stage_result *s, struct run_instance *in, unsigned index,
 		      uint64_t begin_ticks, uint64_t zero_ticks)
@@ -163,15 +179,18 @@ static int stage_load(struct stage_result *s, struct run_instance *in, unsigned 
 	in->order.end_ticks =
 		in->order.begin_ticks + clock_ns_to_ticks(in->clock, s->spec->duration_ns);
 	s->start_ns = clock_delta_ns(in->clock, zero_ticks, begin_ticks);
+	error = stage_watch(s, in);
+	if (error != 0)
+		return error;
 	error = sampler_start(&s->sampler, in, s->spec->name, begin_ticks, zero_ticks,
 			      s->spec->duration_ns);
 	if (error != 0)
 		return error;
 	events_collectors_begin(&in->collectors);
 	gate_open(&in->gate, GATE_STAGE);
-	s->is_interrupted = !run_instance_wait(in);
+	s->is_interrupted = !run_instance_wait(in, s->has_watch ? watch_look : NULL, &s->watch);
 	events_collectors_end(&in->collectors);
-	const uint64_t end_ticks = s->is_interrupted ? clock_ticks(in->clock) : in->order.end_ticks;
+	const uint64_t end_ticks = stage_end_ticks(s, in);
 
 	s->seconds = (double)clock_delta_ns(in->clock, in->order.begin_ticks, end_ticks) * 1e-9;
 	s->process_cpu_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - process_ns;
@@ -215,6 +234,8 @@ void stage_result_free(struct stage_result *s)
 		return;
 	sampler_fini(&s->sampler);
 	law_sample_fini(&s->law);
+	if (s->has_watch)
+		watch_fini(&s->watch);
 	life_recorder_fini(&s->life);
 	free(s);
 }

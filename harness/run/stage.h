@@ -12,6 +12,7 @@
 #include "measure/selfcheck.h"
 #include "run/instance.h"
 #include "run/sampler.h"
+#include "run/watch.h"
 
 /* What the workers of one role did together. */
 struct role_stats {
@@ -28,6 +29,8 @@ struct stage_result {
 	bool is_closed_loop;
 	bool is_recorded; /* paced by a trace's own times */
 	bool is_interrupted;
+	bool has_watch; /* it might end before its time; `watch` says whether it did, and why */
+	struct watch watch;
 	double seconds; /* from the first to the last moment of load */
 	uint64_t begin_ticks;
 	uint64_t n_cycles_begin, n_cycles_end; /* in the strategy's log; equal when it keeps none */

@@ -61,6 +61,8 @@ static void terminal_note_checks(const struct stage_result *s, bool is_tracking,
 		checks->n_little++;
 		checks->n_little_bad += !s->little.is_good;
 	}
+	checks->n_watched += s->has_watch;
+	checks->n_unsteady += s->has_watch && s->watch.end_ticks == 0;
 	if (!s->conservation.is_good && checks->n_conservation_bad++ == 0)
 		snprintf(checks->conservation_text, sizeof(checks->conservation_text), "%s: %s",
 			 s->spec->name, s->conservation.text);
@@ -69,7 +71,7 @@ static void terminal_note_checks(const struct stage_result *s, bool is_tracking,
 void terminal_stage(const struct rows *rows, struct terminal_checks *checks)
 {
 	const struct stage_result *s = rows->s;
-	char throughput[32], p50[40], p99[40], limbo[32], rss[32], entry[32];
+	char throughput[32], p50[40], p99[40], limbo[32], rss[32], entry[32], steady[256];
 	static const struct km_value none = {.status = KM_NONE};
 	struct km_value v50 = none, v99 = none;
 	struct km km;
@@ -90,6 +92,10 @@ void terminal_stage(const struct rows *rows, struct terminal_checks *checks)
 	       units_format_bytes(rss, sizeof(rss), (double)s->sampler.peak_rss_bytes),
 	       isnan(rows_bytes_per_entry(s)) ? "-" : entry,
 	       rows_is_saturated(s) ? "  saturated" : "", s->is_interrupted ? "  interrupted" : "");
+	if (s->has_watch) {
+		rows_steady_text(s, steady, sizeof(steady));
+		printf("  steady=%d: %s\n", s->watch.end_ticks != 0, steady);
+	}
 	fflush(stdout);
 }
 
@@ -114,6 +120,11 @@ void terminal_footer(const struct terminal_checks *checks, const struct cost *co
 	else
 		printf("conservation: FAILS in %u of %u stages, first in %s\n",
 		       checks->n_conservation_bad, checks->n_stages, checks->conservation_text);
+	if (checks->n_unsteady > 0)
+		printf("steady: NOT in %u of %u stages, which their time-out ended (steady=0)\n",
+		       checks->n_unsteady, checks->n_watched);
+	else if (checks->n_watched > 0)
+		printf("steady: %u of %u stages ended so\n", checks->n_watched, checks->n_watched);
 	printf("operations: digest %016" PRIx64 " over the first %" PRIu64 "\n", checks->digest,
 	       checks->n_digest);
 	if (cost == NULL)

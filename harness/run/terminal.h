@@ -15,6 +15,7 @@ struct terminal_checks {
 	unsigned n_conservation_bad;
 	char conservation_text[384]; /* of the first that failed */
 	uint64_t digest, n_digest;
+	unsigned n_watched, n_unsteady; /* stages with --steady; that it did not end */
 };
 
 void terminal_header(const struct run_config *config);

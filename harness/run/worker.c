@@ -214,6 +214,13 @@ static inline bool worker_untimed(struct run_worker *w, unsigned n)
 	return true;
 }
 
+/* --steady follows response times while the stage runs. */
+static inline void worker_watch(struct run_worker *w, uint64_t response_ns)
+{
+	if (unlikely(w->watch != NULL))
+		watch_record(w->watch, response_ns);
+}
+
 static void worker_closed_loop(struct run_worker *w)
 {
 	const uint64_t end_ticks = w->in->order.end_ticks;
@@ -230,6 +237,7 @@ static void worker_closed_loop(struct run_worker *w)
 		if (index < RUN_N_OPS) {
 			hist_record(&w->stats.service[index], ns);
 			hist_record(&w->stats.response[index], ns);
+			worker_watch(w, ns);
 		}
 		if (w->t == NULL || !worker_churn_if_due(w, &churn, end))
 			return;
@@ -285,6 +293,7 @@ static inline bool worker_timed(struct run_worker *w, const struct op *op, struc
 		hist_record(&w->stats.lateness, clock_delta_ns(clock, intended, start));
 		hist_record(&w->stats.service[index], clock_delta_ns(clock, start, end));
 		hist_record(&w->stats.response[index], clock_delta_ns(clock, intended, end));
+		worker_watch(w, clock_delta_ns(clock, intended, end));
 	}
 	if (w->t == NULL || !worker_churn_if_due(w, churn, end))
 		return false;
@@ -294,9 +303,8 @@ static inline bool worker_timed(struct run_worker *w, const struct op *op, struc
 
 /* How many starts a recorded stage had: all that were done, and, when it ended behind its times, as many more
  * as the trace's rate so far lets expect. */
-static void worker_count_recorded(struct run_worker *w, double reached_ns)
+static void worker_count_recorded(struct run_worker *w, double reached_ns, double length_ns)
 {
-	const double length_ns = (double)w->in->order.spec->duration_ns;
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < RUN_N_OPS; i++)
@@ -305,6 +313,25 @@ static void worker_count_recorded(struct run_worker *w, double reached_ns)
 	if (w->has_pending && reached_ns > 0 && reached_ns < length_ns)
 		w->stats.n_offered = (uint64_t)((double)n * length_ns / reached_ns);
 	w->replayed_ns += length_ns;
+}
+
+/* A stage that was ended before its time offered the starts up to then.  `start_ns` is the last one taken. */
+static void worker_count_stopped(struct run_worker *w, struct sched *sched, double start_ns,
+				 double length_ns)
+{
+	while (start_ns < length_ns && sched_next(sched, &start_ns))
+		;
+	w->stats.n_offered = sched->n_total - sched->n_left - (start_ns >= length_ns);
+}
+
+/* ns from the stage's begin to now, at most its length. */
+static double worker_elapsed_ns(const struct run_worker *w)
+{
+	const struct stage_order *order = &w->in->order;
+	const uint64_t now = clock_ticks(w->in->clock);
+
+	return (double)clock_delta_ns(w->in->clock, order->begin_ticks,
+				      now < order->end_ticks ? now : order->end_ticks);
 }
 
 static void worker_open_loop(struct run_worker *w, bool is_recorded)
@@ -332,9 +359,11 @@ static void worker_open_loop(struct run_worker *w, bool is_recorded)
 		if (!worker_timed(w, &op, &churn, intended, start))
 			return;
 	}
-	if (is_recorded)
-		worker_count_recorded(w, start_ns);
 	pace_wait(&w->pace, end_ticks);
+	if (is_recorded)
+		worker_count_recorded(w, start_ns, worker_elapsed_ns(w));
+	else if (worker_is_stopped(w))
+		worker_count_stopped(w, &starts.sched, start_ns, worker_elapsed_ns(w));
 }
 
 #define STALL_SLICE_NS 2000000u

@@ -134,6 +134,30 @@ read -r value _ < <(column "$dir/int/run.csv" leak 1k all throughput rate)
 [ -n "${value:-}" ] || fail "Ctrl-C: the first stage's row is lost"
 [ -s "$dir/int/env.json" ] || fail "Ctrl-C: no env.json"
 
+# --steady: a stage ends when its percentile stands still, its time is the time-out, and both are told.
+expect 2 "--steady=p98:2%" "p99:2%" -- "$bin" run --strategy=leak --steady=p98:2% --out="$dir/x"
+expect 0 -- "$bin" run --strategy=immediate "${quick[@]}" --arrival=constant --stages=2k:100s,max:100s,max:500ms \
+	--steady=p50:100% --out="$dir/steady"
+grep -q '^  steady=1: ended after' "$dir/stdout" || fail "steady: no stage says that it ended so"
+grep -q '^  steady=0: time-out after' "$dir/stdout" || fail "steady: the time-out is not told"
+grep -q '^steady: NOT in 1 of 3 stages' "$dir/stdout" || fail "steady: not told below the table"
+python3 - "$dir/steady/run.csv" <<'PY' || fail "steady: rows"
+import csv, sys
+rows = [r for r in csv.DictReader(open(sys.argv[1], newline='')) if r['role'] == 'mutator']
+steady = {r['stage']: r for r in rows if r['metric'] == 'steady'}
+assert {s: (r['value'], r['status']) for s, r in steady.items()} == \
+    {'2k': ('1', 'ok'), 'max': ('1', 'ok'), 'max#2': ('0', 'weak')}, steady
+assert all(float(steady[s]['stage_s']) < 100 for s in ('2k', 'max'))
+assert 'points of its p50' in steady['max#2']['reason']
+change = {r['stage']: r for r in rows if r['metric'] == 'steady_change'}
+assert abs(float(change['2k']['value'])) <= 100 and change['2k']['stat'] == 'p50'
+assert change['max#2']['status'] == 'not_available' and change['max#2']['value'] == ''
+# What was offered: the starts until the end, not those of the whole plan.
+offered = next(r for r in rows if r['metric'] == 'achieved_share' and r['stage'] == '2k')
+seconds = float(offered['stage_s'])
+assert 2000 * seconds - 2 <= int(offered['n']) <= 2000 * (seconds + 5) < 200000, offered
+PY
+
 # Repetitions are fresh processes: rep 1 and 2, two run ids.
 expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms --reps=2 --out="$dir/reps"
 python3 - "$dir/reps/run.csv" <<'PY' || fail "repetitions"
