@@ -197,6 +197,7 @@ LIBDIR     := $(DESTDIR)$(PREFIX)/lib
 INCLUDEDIR := $(DESTDIR)$(PREFIX)/include/reclaimbench
 SHAREDIR   := $(DESTDIR)$(PREFIX)/share
 PLOTS      := $(wildcard scripts/plots/*)
+MATRICES   := $(wildcard scripts/matrices/*.ini)
 
 define PKGCONFIG
 prefix=$(PREFIX)
@@ -213,7 +214,8 @@ export PKGCONFIG
 
 install: all ## below $(DESTDIR)$(PREFIX)
 	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(SHAREDIR)/man/man1 \
-		$(SHAREDIR)/bash-completion/completions $(SHAREDIR)/reclaimbench/plots
+		$(SHAREDIR)/bash-completion/completions $(SHAREDIR)/reclaimbench/plots \
+		$(SHAREDIR)/reclaimbench/matrices
 	install -m 755 $(B)/reclaimbench $(BINDIR)/
 	install -m 644 $(B)/libreclaimbench.a $(LIBDIR)/
 	install -m 644 $(PUBLIC_HEADERS) $(INCLUDEDIR)/
@@ -221,6 +223,7 @@ install: all ## below $(DESTDIR)$(PREFIX)
 	$(B)/reclaimbench man >$(SHAREDIR)/man/man1/reclaimbench.1
 	$(B)/reclaimbench completion >$(SHAREDIR)/bash-completion/completions/reclaimbench
 	$(if $(PLOTS),install -m 644 $(PLOTS) $(SHAREDIR)/reclaimbench/plots/)
+	install -m 644 $(MATRICES) $(SHAREDIR)/reclaimbench/matrices/
 
 uninstall: ## what install put there
 	rm -f $(BINDIR)/reclaimbench $(LIBDIR)/libreclaimbench.a $(LIBDIR)/pkgconfig/reclaimbench.pc \

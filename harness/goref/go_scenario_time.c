@@ -2,144 +2,123 @@
 /* go_scenario_time.c - deterministic, and alignment-in-time: single deletes against the collector's cycle. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-#include "cli.h"
 #include "goref/go_scenario.h"
-#include "goref/model.h"
-#include "units.h"
-
-static int go_scenario_compare(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-void go_scenario_print_quantiles(FILE *out, const char *what, uint64_t *ns, size_t n)
-{
-	static const double quantiles[] = {0, 0.5, 0.9, 0.99, 1};
-
-	if (n)
-		qsort(ns, n, sizeof(*ns), go_scenario_compare);
-	fprintf(out, "  %-44s", what);
-	for (size_t i = 0; i < 5; i++) {
-		const size_t at = (size_t)(quantiles[i] * (double)n);
-		char text[32];
-
-		if (n)
-			units_format_ns(text, sizeof(text), (double)ns[at < n ? at : n - 1]);
-		fprintf(out, " %10s", n ? text : "-");
-	}
-	fputc('\n', out);
-}
-
-static void go_scenario_print_heads(FILE *out, const char *what)
-{
-	fprintf(out, "  %-44s %10s %10s %10s %10s %10s\n", what, "min", "P50", "P90", "P99", "max");
-}
+#include "run/trace_out.h"
 
 /* ---------------------------------------------------------------- deterministic */
 
-enum {
-	DETERMINISTIC_KEYS = 1000,
-	DETERMINISTIC_EVERY_NS = 10000000, /* a delete each 10 ms */
-	DETERMINISTIC_CYCLE_DELETES = 25,  /* a cycle by hand after so many */
+struct deterministic {
+	uint64_t every_ns;	  /* between two deletes */
+	uint64_t n_cycle_deletes; /* a cycle by hand after so many */
 };
 
 /* One key after the other, no insert, no garbage; the cycle lies half a period after its last delete. */
 static void deterministic_op(struct model *m)
 {
+	const struct deterministic *d = m->config->op_ctx;
+	const uint64_t half_ns = d->every_ns / 2;
+	const struct timespec half = {.tv_sec = (time_t)(half_ns / 1000000000),
+				      .tv_nsec = (long)(half_ns % 1000000000)};
+
 	if (m->n_ops < m->config->n_keys && !model_delete_key(m, m->n_ops))
 		m->error = -ENOENT; /* each key is there once */
-	if (m->n_ops % DETERMINISTIC_CYCLE_DELETES != DETERMINISTIC_CYCLE_DELETES - 1)
+	if (m->n_ops % d->n_cycle_deletes != d->n_cycle_deletes - 1)
 		return;
-	const struct timespec half = {.tv_nsec = DETERMINISTIC_EVERY_NS / 2};
-
 	reclaim_offline(m->t);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &half, NULL);
 	reclaim_online(m->t);
 	reclaim_ops(m->r)->collect(m->t);
 }
 
-static void deterministic_table(const struct go_scenario_options *o, struct model *m,
+static void deterministic_table(struct go_scenario *g, struct model *m,
 				const struct model_summary *s)
 {
-	const uint64_t period_ns = (uint64_t)DETERMINISTIC_CYCLE_DELETES * DETERMINISTIC_EVERY_NS;
+	const struct deterministic *d = m->config->op_ctx;
+	const double every_ms = (double)d->every_ns / 1e6;
+	const double period_ms = (double)d->n_cycle_deletes * every_ms;
+	const uint64_t n_deleted = m->n_ops < m->config->n_keys ? m->n_ops : m->config->n_keys;
+	const size_t n_later = s->n_cycles[2] + s->n_cycles[3];
 
-	fprintf(o->out,
-		"%llu keys, one delete each %d ms, a cycle by hand after each %d deletes, no "
-		"garbage, GOGC off\n",
-		(unsigned long long)m->config->n_keys, DETERMINISTIC_EVERY_NS / 1000000,
-		DETERMINISTIC_CYCLE_DELETES);
-	go_scenario_print_heads(o->out, "");
-	go_scenario_print_quantiles(o->out, "lifetime, delete to freed", s->lifetime_ns, s->n);
-	go_scenario_print_quantiles(o->out, "of it after the end of marking", s->lag_ns, s->n_lags);
-	fprintf(o->out,
-		"  expected: evenly from %.0f to %.0f ms, P50 %.0f ms\n"
-		"  deleted %llu, freed %zu (%zu in the first cycle after the delete, %zu later), "
-		"waiting %llu; cycles "
-		"%llu\n",
-		DETERMINISTIC_EVERY_NS / 2e6,
-		((double)period_ns - DETERMINISTIC_EVERY_NS / 2.0) / 1e6, (double)period_ns / 2e6,
-		(unsigned long long)(m->n_ops < m->config->n_keys ? m->n_ops : m->config->n_keys),
-		s->n, s->n_cycles[1], s->n_cycles[2] + s->n_cycles[3],
-		(unsigned long long)m->n_censored, (unsigned long long)s->n_gc_cycles);
+	printf("%llu keys, one delete each %g ms, a cycle by hand after each %llu deletes, no "
+	       "garbage, GOGC off\n",
+	       (unsigned long long)m->config->n_keys, every_ms,
+	       (unsigned long long)d->n_cycle_deletes);
+	go_scenario_times_head();
+	go_scenario_times(g, "lifetime, delete to freed", "lifetime", s->lifetime_ns, s->n);
+	go_scenario_times(g, "of it after the end of marking", "sweep_lag", s->lag_ns, s->n_lags);
+	printf("  expected: evenly from %g to %g ms, P50 %g ms\n"
+	       "  deleted %llu, freed %zu (%zu in the first cycle after the delete, %zu later), "
+	       "waiting %llu; cycles %llu\n",
+	       every_ms / 2, period_ms - every_ms / 2, period_ms / 2, (unsigned long long)n_deleted,
+	       s->n, s->n_cycles[1], n_later, (unsigned long long)m->n_censored,
+	       (unsigned long long)s->n_gc_cycles);
+	go_scenario_row(g, "lifetime_expected", "p50", "ns", period_ms / 2 * 1e6, 1);
+	go_scenario_row(g, "attempted", "count", "ops", (double)n_deleted, 1);
+	go_scenario_row(g, "freed", "count", "objects", (double)s->n, 1);
+	go_scenario_row(g, "freed_in_first_cycle", "count", "objects", (double)s->n_cycles[1], 1);
+	go_scenario_row(g, "lifetime_censored", "count", "objects", (double)m->n_censored, 1);
+	go_scenario_row(g, "cycles", "count", "cycles", (double)s->n_gc_cycles, 1);
 }
 
-/* Run a stage and hand it to `table`. */
-static int go_scenario_stage(const struct go_scenario_options *o, const struct model_config *config,
-			     void (*table)(const struct go_scenario_options *, struct model *,
-					   const struct model_summary *))
+static int deterministic_run(struct scenario *s, const struct cli_args *settings)
 {
-	char message[512] = "out of memory";
-	struct model_summary s;
-	struct clock clock;
-	struct model m;
-	int error;
+	struct deterministic d;
+	struct go_scenario g = {
+		.config = {.op = deterministic_op, .op_ctx = &d, .gogc_percent = GC_GOGC_OFF}};
 
-	clock_init(&clock, false);
-	error = model_run(&m, config, &clock, message, sizeof(message));
-	if (!error)
-		error = model_summarise(&s, &m);
-	if (!error) {
-		table(o, &m, &s);
-		model_summary_free(&s);
-	} else {
-		cli_error("%s", message);
-	}
-	model_free(&m);
-	return error ? EXIT_CELLS_FAILED : EXIT_GOOD;
+	if (go_scenario_read(&g, s, settings) ||
+	    cli_get_time_ns(settings, "every", 100000, UINT64_C(10000000000), &d.every_ns) ||
+	    cli_get_count(settings, "cycle-deletes", 1, 1000000, &d.n_cycle_deletes))
+		return EXIT_USAGE;
+	snprintf(g.stage, sizeof(g.stage), "each %s", cli_get(settings, "every"));
+	g.config.rate_per_s = 1000000000 / d.every_ns;
+	g.config.duration_ns = (g.config.n_keys + 1) * 1000000000 / g.config.rate_per_s;
+	return go_scenario_stage(&g, deterministic_table);
 }
 
-int go_scenario_deterministic(const struct go_scenario_options *o)
-{
-	const uint64_t n_keys = o->n_keys ? o->n_keys : DETERMINISTIC_KEYS;
-	const struct model_config config = {
-		.scenario = MODEL_VALUE_DELETE,
-		.op = deterministic_op,
-		.rate_per_s = 1000000000 / DETERMINISTIC_EVERY_NS,
-		.gogc_percent = GC_GOGC_OFF,
-		.options = "",
-		.n_keys = n_keys,
-		.duration_ns =
-			o->duration_ns ? o->duration_ns : (n_keys + 1) * DETERMINISTIC_EVERY_NS,
-		.sample_1_in = 1,
-		.seed = o->seed,
-	};
+static const struct cli_option deterministic_settings[] = {
+	GO_SETTING_KEYS("1000"),
+	{"every", "TIME", "10ms", "from one delete to the next, 100us to 10s"},
+	{"cycle-deletes", "N", "25", "deletes from one cycle by hand to the next"},
+	GO_SETTING_SEED,
+	CLI_OPTIONS_END,
+};
 
-	return go_scenario_stage(o, &config, deterministic_table);
-}
+const struct scenario_program scenario_deterministic = {
+	.name = "deterministic", .settings = deterministic_settings, .run = deterministic_run};
 
 /* ---------------------------------------------------------------- alignment-in-time */
 
 struct alignment {
 	uint64_t *to_begin, *to_mark_begin, *to_mark_end, *to_freed, *begin_to_mark;
 	size_t n, n_in_mark;
+	FILE *deletes; /* DIR/deletes.csv; NULL: no --out */
 };
 
-static void alignment_event(struct alignment *a, const struct go_scenario_options *o,
-			    const struct model *m, const struct model_event *e)
+/* 0 or -errno. */
+static int alignment_open(struct alignment *a, const struct go_scenario *g)
+{
+	char path[4200];
+
+	if (!g->s->dir)
+		return 0;
+	snprintf(path, sizeof(path), "%.4000s/deletes.csv", g->s->dir);
+	a->deletes = fopen(path, "ae");
+	if (!a->deletes)
+		return -errno;
+	fseek(a->deletes, 0, SEEK_END);
+	if (ftell(a->deletes) == 0)
+		fputs("scenario,rep,keys,rate,gogc,dead_us,cycle,to_begin_us,to_mark_begin_us,"
+		      "to_mark_end_us,to_freed_us,in_marking\n",
+		      a->deletes);
+	return 0;
+}
+
+static void alignment_event(struct alignment *a, const struct go_scenario *g, const struct model *m,
+			    const struct model_event *e)
 {
 	const struct gc_log *log = reclaim_ops(m->r)->gc_log(m->r);
 	struct gc_log_around around;
@@ -154,8 +133,10 @@ static void alignment_event(struct alignment *a, const struct go_scenario_option
 	a->to_freed[a->n] = clock_delta_ns(m->clock, e->dead_ticks, e->freed_ticks);
 	a->begin_to_mark[a->n] = clock_delta_ns(m->clock, c.begin_ticks, c.mark_begin_ticks);
 	a->n_in_mark += around.is_in_marking;
-	if (o->data)
-		fprintf(o->data, "%.3f,%llu,%.3f,%.3f,%.3f,%.3f,%d\n",
+	if (a->deletes)
+		fprintf(a->deletes, "%s,%u,%llu,%s,%llu,%.3f,%llu,%.3f,%.3f,%.3f,%.3f,%d\n",
+			g->s->section, g->s->rep, (unsigned long long)g->config.n_keys, g->stage,
+			(unsigned long long)g->config.gogc_percent,
 			(double)clock_delta_ns(m->clock, m->begin_ticks, e->dead_ticks) / 1e3,
 			(unsigned long long)around.number, (double)a->to_begin[a->n] / 1e3,
 			(double)a->to_mark_begin[a->n] / 1e3, (double)a->to_mark_end[a->n] / 1e3,
@@ -163,58 +144,91 @@ static void alignment_event(struct alignment *a, const struct go_scenario_option
 	a->n++;
 }
 
-static void alignment_table(const struct go_scenario_options *o, struct model *m,
-			    const struct model_summary *s)
+static void alignment_times(const struct alignment *a, const struct go_scenario *g)
+{
+	go_scenario_times_head();
+	go_scenario_times(g, "begin (the trigger)", "delete_to_cycle", a->to_begin, a->n);
+	go_scenario_times(g, "begin of marking", "delete_to_mark", a->to_mark_begin, a->n);
+	go_scenario_times(g, "end of marking", "delete_to_mark_end", a->to_mark_end, a->n);
+	go_scenario_times(g, "sweep of its span: freed", "delete_to_freed", a->to_freed, a->n);
+	go_scenario_times(g, "cycle's begin to its marking", "cycle_to_mark", a->begin_to_mark,
+			  a->n);
+}
+
+/* DIR/trace.json, of the first repetition of the first cell.  0 or -errno. */
+static int alignment_trace(const struct go_scenario *g, const struct model *m)
+{
+	const struct gc_log *log = reclaim_ops(m->r)->gc_log(m->r);
+	struct trace_out t;
+	char path[4200];
+	FILE *out;
+	int error;
+
+	if (!g->s->dir || !g->s->is_first)
+		return 0;
+	snprintf(path, sizeof(path), "%.4000s/trace.json", g->s->dir);
+	out = fopen(path, "we");
+	if (!out)
+		return -errno;
+	trace_out_begin(&t, out, m->clock, m->begin_ticks);
+	trace_out_cycles(&t, log, m->begin_ticks, m->end_ticks);
+	for (unsigned i = 0; i < m->n_logs; i++)
+		for (size_t k = 0; k < m->logs[i].n; k++)
+			trace_out_life(&t, OBJ_VALUE, m->logs[i].events[k].dead_ticks,
+				       m->logs[i].events[k].freed_ticks, i);
+	error = trace_out_end(&t);
+	return fclose(out) && !error ? -errno : error;
+}
+
+static void alignment_table(struct go_scenario *g, struct model *m, const struct model_summary *s)
 {
 	struct alignment a = {0};
 	uint64_t *all = malloc((5 * s->n + 1) * sizeof(*all));
+	int error = all ? alignment_open(&a, g) : -ENOMEM;
 
-	if (!all) {
-		cli_error("out of memory");
-		return;
-	}
+	if (error)
+		goto out;
 	a.to_begin = all;
 	a.to_mark_begin = all + s->n;
 	a.to_mark_end = all + 2 * s->n;
 	a.to_freed = all + 3 * s->n;
 	a.begin_to_mark = all + 4 * s->n;
-	if (o->data)
-		fputs("dead_us,cycle,to_begin_us,to_mark_begin_us,to_mark_end_us,to_freed_us,in_"
-		      "marking\n",
-		      o->data);
 	for (unsigned i = 0; i < m->n_logs; i++)
 		for (size_t k = 0; k < m->logs[i].n; k++)
-			alignment_event(&a, o, m, &m->logs[i].events[k]);
-	fprintf(o->out,
-		"%llu keys, %llu deletes per second, GOGC %llu: from a delete to its cycle's\n",
-		(unsigned long long)m->config->n_keys, (unsigned long long)m->config->rate_per_s,
-		(unsigned long long)m->config->gogc_percent);
-	go_scenario_print_heads(o->out, "");
-	go_scenario_print_quantiles(o->out, "begin (the trigger)", a.to_begin, a.n);
-	go_scenario_print_quantiles(o->out, "begin of marking", a.to_mark_begin, a.n);
-	go_scenario_print_quantiles(o->out, "end of marking", a.to_mark_end, a.n);
-	go_scenario_print_quantiles(o->out, "sweep of its span: freed", a.to_freed, a.n);
-	go_scenario_print_quantiles(o->out, "cycle's begin to its marking", a.begin_to_mark, a.n);
-	fprintf(o->out,
-		"  %zu deletes, %zu of them inside a marking (they wait for the next one); %llu "
-		"cycles\n",
-		a.n, a.n_in_mark, (unsigned long long)s->n_gc_cycles);
+			alignment_event(&a, g, m, &m->logs[i].events[k]);
+	printf("%llu keys, %s deletes per second, GOGC %llu: from a delete to its cycle's\n",
+	       (unsigned long long)m->config->n_keys, g->stage,
+	       (unsigned long long)m->config->gogc_percent);
+	alignment_times(&a, g);
+	printf("  %zu deletes, %zu of them inside a marking (they wait for the next one); %llu "
+	       "cycles\n",
+	       a.n, a.n_in_mark, (unsigned long long)s->n_gc_cycles);
+	go_scenario_row(g, "law_deaths_in_mark", "count", "objects", (double)a.n_in_mark, a.n);
+	go_scenario_row(g, "cycles", "count", "cycles", (double)s->n_gc_cycles, 1);
+	if (a.deletes && fclose(a.deletes))
+		error = -errno;
+	if (!error)
+		error = alignment_trace(g, m);
+out:
 	free(all);
+	if (error && !g->s->error)
+		g->s->error = error;
 }
 
-int go_scenario_alignment(const struct go_scenario_options *o)
+static int alignment_run(struct scenario *s, const struct cli_args *settings)
 {
-	const struct model_config config = {
-		.scenario = MODEL_VALUE_DELETE,
-		.rate_per_s = 5000,
-		.gogc_percent = 100,
-		.options = "",
-		.n_keys = o->n_keys ? o->n_keys : 1 << 16,
-		.duration_ns = o->duration_ns ? o->duration_ns : UINT64_C(5000000000),
-		.garbage_bytes = 4096,
-		.sample_1_in = 1,
-		.seed = o->seed,
-	};
+	struct go_scenario g = {.s = s};
 
-	return go_scenario_stage(o, &config, alignment_table);
+	if (go_scenario_read(&g, s, settings))
+		return EXIT_USAGE;
+	return go_scenario_stage(&g, alignment_table);
 }
+
+static const struct cli_option alignment_settings[] = {
+	GO_SETTING_KEYS("2^16"), GO_SETTING_RATE("5k"),	    GO_SETTING_GOGC("100"),
+	GO_SETTING_GARBAGE,	 GO_SETTING_DURATION("5s"), GO_SETTING_SEED,
+	CLI_OPTIONS_END,
+};
+
+const struct scenario_program scenario_alignment = {
+	.name = "alignment-in-time", .settings = alignment_settings, .run = alignment_run};

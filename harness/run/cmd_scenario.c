@@ -13,11 +13,9 @@
 
 extern const struct cli_command cmd_scenario;
 
-static int scenario_forward(struct scenario *s);
-
 static const struct scenario_entry {
 	const char *name, *summary;
-	int (*run)(struct scenario *s);
+	int (*run)(struct scenario *s); /* NULL: scripts/matrices/NAME.ini */
 } scenario_list[] = {
 	{"granularity",
 	 "mark bit in the header, beside the span, one a span: bytes, time, false retention",
@@ -32,16 +30,15 @@ static const struct scenario_entry {
 	 "cost against table size and against the number of retired objects, with exponents",
 	 scenario_work},
 	{"staged", "lifetime percentiles at 1k, 5k, 10k operations per second and unthrottled",
-	 scenario_forward},
-	{"lifecycle", "time in the phases ghost, grace and sweep", scenario_forward},
-	{"capacity", "small against large maps: delay from death to free", scenario_forward},
-	{"mixed", "delete, insert and growth together", scenario_forward},
-	{"ghost", "a growth that stops, an iterated map that pins, and the cure", scenario_forward},
-	{"deterministic", "1,000 keys, one delete each 10 ms, cycles by hand", scenario_forward},
-	{"alignment-in-time", "each delete's offset to its cycle, its marking and its sweep",
-	 scenario_forward},
-	{"heap-curve", "live bytes, objects and next goal when deletes begin", scenario_forward},
-	{"assist", "what allocating threads pay while marking is on", scenario_forward},
+	 NULL},
+	{"lifecycle", "time in the phases ghost, grace and sweep", NULL},
+	{"capacity", "small against large maps: delay from death to free", NULL},
+	{"mixed", "delete, insert and growth together", NULL},
+	{"ghost", "a growth that stops, an iterated map that pins, and the cure", NULL},
+	{"deterministic", "1,000 keys, one delete each 10 ms, cycles by hand", NULL},
+	{"alignment-in-time", "each delete's offset to its cycle, its marking and its sweep", NULL},
+	{"heap-curve", "live bytes, objects and next goal when deletes begin", NULL},
+	{"assist", "what allocating threads pay while marking is on", NULL},
 };
 #define N_SCENARIOS (sizeof(scenario_list) / sizeof(scenario_list[0]))
 
@@ -52,22 +49,13 @@ static const struct cli_option scenario_options[] = {
 	{"threads", "N", "2", "most writers of parallel-growth (1 to 64)"},
 	{"duration", "TIME", "500ms", "of each point that runs under load"},
 	{"seed", "N", "1", "of keys and their order"},
-	{"out", "DIR", NULL, "write DIR/run.csv and DIR/env.json too"},
+	{"out", "DIR", NULL,
+	 "write DIR/run.csv and DIR/env.json too (default for job files of `run` cells: "
+	 "reclaimbench-NAME)"},
+	{"dry-run", NULL, NULL, "job files: print the cells, and run nothing"},
+	{"list", NULL, NULL, "print the names, and run nothing"},
 	CLI_OPTIONS_END,
 };
-
-/* Those of `go-scenario`, which has options of its own: this program again, so that each runs by its name here too. */
-static int scenario_forward(struct scenario *s)
-{
-	char out[4200];
-	char *argv[] = {(char *)"reclaimbench", (char *)"go-scenario", (char *)s->name, out, NULL};
-
-	snprintf(out, sizeof(out), "--out=%.4000s", s->dir ? s->dir : "reclaimbench-scenario");
-	fflush(stdout);
-	execv("/proc/self/exe", argv);
-	cli_error("%s cannot be started: %s", s->name, strerror(errno));
-	return EXIT_CELLS_FAILED;
-}
 
 static const struct scenario_entry *scenario_find(const char *name)
 {
@@ -89,7 +77,8 @@ static const struct scenario_entry *scenario_find(const char *name)
 static void scenario_print_list(void)
 {
 	for (size_t i = 0; i < N_SCENARIOS; i++)
-		printf("%-18s %s\n", scenario_list[i].name, scenario_list[i].summary);
+		printf("%-18s %s%s\n", scenario_list[i].name, scenario_list[i].summary,
+		       scenario_list[i].run ? "" : " (job file)");
 }
 
 static int scenario_parse(struct scenario *s, const struct cli_args *args)
@@ -120,8 +109,7 @@ static int scenario_parse(struct scenario *s, const struct cli_args *args)
 	return scenario_check_memory("to", s->max_keys, SCENARIO_VALUE_BYTES);
 }
 
-/* 0 or EXIT_USAGE. */
-static int scenario_open_rows(struct scenario *s)
+int scenario_open_rows(struct scenario *s)
 {
 	char path[4200], message[512];
 
@@ -137,22 +125,19 @@ static int scenario_open_rows(struct scenario *s)
 		s->rows = NULL;
 		return EXIT_USAGE;
 	}
-	snprintf(s->run_id, sizeof(s->run_id), "%s-%lld-%d", s->name, (long long)time(NULL),
-		 (int)getpid());
+	s->has_rows = true;
 	return 0;
 }
 
-static int scenario_close_rows(struct scenario *s, int code)
+int scenario_close_rows(struct scenario *s, int code)
 {
-	char path[4200];
 	int error;
 
 	if (!s->rows)
 		return code;
 	error = report_file_close(s->rows);
-	snprintf(path, sizeof(path), "%.4000s/env.json", s->dir);
-	if (!error)
-		error = s->error ? s->error : env_write(s->env, path);
+	s->rows = NULL;
+	error = error ? error : s->error;
 	if (error) {
 		cli_error("--out=%s: %s", s->dir, strerror(-error));
 		return EXIT_CELLS_FAILED;
@@ -160,14 +145,27 @@ static int scenario_close_rows(struct scenario *s, int code)
 	return code;
 }
 
-static int scenario_run(struct scenario *s, const struct scenario_entry *entry)
+static int scenario_write_env(const struct scenario *s, int code)
+{
+	char path[4200];
+	int error;
+
+	if (!s->dir || code == EXIT_USAGE)
+		return code;
+	snprintf(path, sizeof(path), "%.4000s/env.json", s->dir);
+	error = env_write(s->env, path);
+	if (error)
+		cli_error("%s: %s", path, strerror(-error));
+	return error ? EXIT_CELLS_FAILED : code;
+}
+
+/* `path`: of its job file; NULL: its code. */
+static int scenario_run(struct scenario *s, const struct scenario_entry *entry, const char *path,
+			bool is_dry)
 {
 	struct clock clock;
 	int code;
 
-	s->name = entry->name;
-	if (entry->run == scenario_forward) /* it opens its own files */
-		return scenario_forward(s);
 	clock_init(&clock, false);
 	/* cppcheck-suppress autoVariables ; it is used below this call only */
 	s->clock = &clock;
@@ -177,46 +175,99 @@ static int scenario_run(struct scenario *s, const struct scenario_entry *entry)
 	}
 	s->build_id = build_info()->build_id;
 	s->env_id = env_id(s->env);
-	code = scenario_open_rows(s);
-	if (!code)
-		code = scenario_close_rows(s, entry->run(s));
+	snprintf(s->run_id, sizeof(s->run_id), "%.30s-%lld-%d", s->name, (long long)time(NULL),
+		 (int)getpid());
+	if (path) {
+		code = scenario_job_run(s, path, is_dry);
+	} else {
+		code = scenario_open_rows(s);
+		if (!code)
+			code = scenario_close_rows(s, entry->run(s));
+	}
+	if (!is_dry && s->has_rows)
+		code = scenario_write_env(s, code);
 	env_destroy(s->env);
 	return code;
 }
 
-static int scenario_main(int argc, char **argv)
+/* What a job file sets is not for the command line: the run would not be what the file says. */
+static int scenario_check_options(const struct cli_args *args, const char *path)
+{
+	static const char *const for_code[] = {"from",	  "to",	      "rounds",
+					       "threads", "duration", "seed"};
+
+	for (size_t i = 0; path && i < sizeof(for_code) / sizeof(for_code[0]); i++) {
+		if (cli_given(args, for_code[i])) {
+			cli_error("--%s: %s says what is run; copy it, change the copy, and give "
+				  "its path",
+				  for_code[i], path);
+			return EXIT_USAGE;
+		}
+	}
+	if (!path && cli_given(args, "dry-run")) {
+		cli_error("--dry-run is for scenarios that are job files");
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int scenario_named(struct scenario *s, const struct cli_args *args)
 {
 	const struct scenario_entry *entry = NULL;
+	const char *name = args->operands[0];
+	bool is_job = scenario_job_is_path(name);
+	char path[4200];
+	int code;
+
+	if (args->n_operands > 1) {
+		cli_error("one scenario at a time; \"%s\" is one too many", args->operands[1]);
+		return EXIT_USAGE;
+	}
+	if (!is_job) {
+		entry = scenario_find(name);
+		if (!entry)
+			return EXIT_USAGE;
+		is_job = !entry->run;
+	}
+	if (is_job && !scenario_job_find(name, path, sizeof(path)))
+		return EXIT_USAGE;
+	code = scenario_check_options(args, is_job ? path : NULL);
+	if (!code)
+		code = scenario_parse(s, args);
+	s->name = entry ? entry->name : "job";
+	s->dir = cli_given(args, "out");
+	return code ? code
+		    : scenario_run(s, entry, is_job ? path : NULL,
+				   cli_given(args, "dry-run") != NULL);
+}
+
+static int scenario_main(int argc, char **argv)
+{
 	struct scenario s = {0};
 	struct cli_args args;
 	int code = cli_parse(&args, &cmd_scenario, argc, argv);
 
 	if (code)
 		return code < 0 ? EXIT_GOOD : code;
-	if (args.n_operands == 0) {
+	if (args.n_operands == 0 || cli_given(&args, "list"))
 		scenario_print_list();
-	} else if (args.n_operands > 1) {
-		cli_error("one scenario at a time; \"%s\" is one too many", args.operands[1]);
-		code = EXIT_USAGE;
-	} else {
-		entry = scenario_find(args.operands[0]);
-		code = entry ? scenario_parse(&s, &args) : EXIT_USAGE;
-	}
-	s.dir = cli_given(&args, "out");
-	if (!code && entry)
-		code = scenario_run(&s, entry);
+	else
+		code = scenario_named(&s, &args);
 	cli_free(&args);
 	return code;
 }
 
 const struct cli_command cmd_scenario = {
 	.name = "scenario",
-	.operands = "[NAME]",
-	.summary = "what happens inside the collector and the map: mark bits, windows, growth, "
-		   "cost as work grows",
-	.examples = "reclaimbench scenario\n"
-		    "reclaimbench scenario granularity --to=2^20 --out=DIR\n"
-		    "reclaimbench scenario parallel-growth --threads=4\n",
+	.operands = "[NAME|FILE.ini]",
+	.summary =
+		"run a scenario by its name, or a job file, and print its short table; alone, list "
+		"them",
+	.examples = "reclaimbench scenario --list\n"
+		    "reclaimbench scenario ghost\n"
+		    "reclaimbench scenario staged --out=results/staged\n"
+		    "reclaimbench scenario my-ghost.ini --dry-run\n"
+		    "reclaimbench scenario granularity --to=2^20 --out=DIR\n",
 	.options = scenario_options,
 	.main = scenario_main,
 };

@@ -41,11 +41,12 @@ struct job_section {
 struct job_reader {
 	struct matrix_job *job;
 	struct matrix_ini ini;
+	const struct matrix_entry *program; /* of [global]; NULL: cells of `run` */
 	char *error;
 	size_t error_size;
 };
 
-static const char *const own_keys[] = {"reps", "time-limit", "inherit", "exclude", NULL};
+static const char *const own_keys[] = {"reps", "time-limit", "inherit", "exclude", "program", NULL};
 /* Options of `run` that the matrix sets itself. */
 static const char *const taken_keys[] = {"out", "rep", "run-id", "cell-id", NULL};
 
@@ -109,6 +110,10 @@ static int job_check_key(struct job_reader *r, const struct matrix_entry *entry)
 	const char *names[256];
 	size_t n = 0;
 
+	if (!strcmp(entry->key, "program") && entry != r->program)
+		return job_fail(r, entry->line, "'program' stands in [global] only, and once");
+	if (r->program && !strcmp(entry->key, "time-limit"))
+		return job_fail(r, entry->line, "'time-limit' is for cells of `reclaimbench run`");
 	if (job_is_in(taken_keys, entry->key))
 		return job_fail(r, entry->line, "'%s' is set by the matrix itself", entry->key);
 	if (job_is_in(own_keys, entry->key) || job_option(job, entry->key) < job->n_options)
@@ -122,11 +127,11 @@ static int job_check_key(struct job_reader *r, const struct matrix_entry *entry)
 	if (nearest)
 		return job_fail(r, entry->line, "unknown key '%s'; did you mean '%s'?", entry->key,
 				nearest);
-	return job_fail(
-		r, entry->line,
-		"unknown key '%s'; a key is an option of `reclaimbench run`, or reps, time-limit, "
-		"inherit or exclude",
-		entry->key);
+	return job_fail(r, entry->line,
+			"unknown key '%s'; a key is %s, or reps, time-limit, inherit or exclude",
+			entry->key,
+			r->program ? "a setting of the program"
+				   : "an option of `reclaimbench run`");
 }
 
 static int job_add_rule(struct job_reader *r, struct job_section *s,
@@ -145,9 +150,10 @@ static int job_add_rule(struct job_reader *r, struct job_section *s,
 		return job_fail(r, entry->line, "exclude: %s", what);
 	for (size_t i = 0; i < rule->n; i++) {
 		if (job_option(r->job, rule->conditions[i].key) == r->job->n_options)
-			return job_fail(r, entry->line,
-					"exclude: '%s' is no option of `reclaimbench run`",
-					rule->conditions[i].key);
+			return job_fail(r, entry->line, "exclude: '%s' is no %s",
+					rule->conditions[i].key,
+					r->program ? "setting of the program"
+						   : "option of `reclaimbench run`");
 	}
 	return 0;
 }
@@ -491,8 +497,46 @@ out:
 	return err;
 }
 
+/* Which program the file is for, and whether it is the one that is asked for. */
+static int job_check_program(struct job_reader *r, const char *program)
+{
+	const struct matrix_section *global = matrix_ini_section(&r->ini, "global");
+
+	r->program = global ? matrix_ini_find(global, "program", 0) : NULL;
+	if (r->program && !program)
+		return job_fail(r, r->program->line,
+				"program = %s: run it by `reclaimbench scenario %s`",
+				r->program->text, r->job->path);
+	if (program && (!r->program || strcmp(r->program->text, program)))
+		return job_fail(r, 0, "it is not for program = %s", program);
+	return 0;
+}
+
+int matrix_job_program(const char *path, char *name, size_t name_size, char *error,
+		       size_t error_size)
+{
+	const struct matrix_section *global;
+	const struct matrix_entry *program;
+	struct matrix_ini ini = {.n = 0};
+	int err;
+
+	snprintf(error, error_size, "%s: out of memory", path);
+	err = matrix_ini_read(&ini, path, error, error_size);
+	global = err ? NULL : matrix_ini_section(&ini, "global");
+	program = global ? matrix_ini_find(global, "program", 0) : NULL;
+	snprintf(name, name_size, "%s", program ? program->text : "");
+	matrix_ini_fini(&ini);
+	return err;
+}
+
 int matrix_job_read(struct matrix_job *job, const char *path, const struct cli_option *options,
 		    char *error, size_t error_size)
+{
+	return matrix_job_read_for(job, path, NULL, options, error, error_size);
+}
+
+int matrix_job_read_for(struct matrix_job *job, const char *path, const char *program,
+			const struct cli_option *options, char *error, size_t error_size)
 {
 	struct job_reader r = {.job = job, .error = error, .error_size = error_size};
 	int err;
@@ -506,6 +550,8 @@ int matrix_job_read(struct matrix_job *job, const char *path, const struct cli_o
 	if (!job->path)
 		return -ENOMEM;
 	err = matrix_ini_read(&r.ini, path, error, error_size);
+	if (!err)
+		err = job_check_program(&r, program);
 	if (!err)
 		err = job_hash_file(job);
 	for (size_t i = 0; i < r.ini.n && !err; i++) {

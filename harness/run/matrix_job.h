@@ -18,6 +18,8 @@
  *     reps        repetitions of each cell, each a fresh process
  *     time-limit  after which a repetition is killed; default: 3 times the expected time and a minute
  *     inherit     an earlier section whose keys this one takes over
+ *     program     in [global]: the cells are not of `run` but of this program (`reclaimbench scenario FILE`), and
+ *                 keys are its settings
  *     exclude     CONDITION [& CONDITION]..: cells for which all hold are left out; may be repeated.  A
  *                 condition is KEY=GLOB, KEY!=GLOB, or KEY<N with <, <=, >, >= and numbers, times or
  *                 rates with units
@@ -57,7 +59,7 @@ struct matrix_cell {
 };
 
 struct matrix_job {
-	const struct cli_option *options; /* of `run` */
+	const struct cli_option *options; /* of `run` or of the program */
 	size_t n_options;
 	char *path;
 	char hash[MATRIX_ID_BYTES]; /* of the file's bytes */
@@ -73,6 +75,14 @@ struct matrix_job {
 int matrix_job_read(struct matrix_job *job, const char *path, const struct cli_option *options,
 		    char *error, size_t error_size) __attribute__((warn_unused_result));
 void matrix_job_fini(struct matrix_job *job);
+
+/* The `program` of a job file; "" when its cells are of `run`.  0 or an error, as matrix_job_read(). */
+int matrix_job_program(const char *path, char *name, size_t name_size, char *error,
+		       size_t error_size) __attribute__((warn_unused_result));
+/* As matrix_job_read(), for a program with these settings; -EINVAL when the file is for another. */
+int matrix_job_read_for(struct matrix_job *job, const char *path, const char *program,
+			const struct cli_option *options, char *error, size_t error_size)
+	__attribute__((warn_unused_result));
 
 /* The text of an option for a cell: given, or the table's default, or NULL. */
 const char *matrix_cell_get(const struct matrix_job *job, const struct matrix_cell *cell,

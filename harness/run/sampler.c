@@ -15,11 +15,11 @@
 /* A timeline of a million rows is 100 MB; nobody plots more. */
 #define SAMPLER_MAX 1000000u
 
-static uint64_t sampler_rss_bytes(const struct sampler *s)
+static uint64_t sampler_rss_bytes(int statm_fd)
 {
 	char text[128];
 	unsigned long long pages;
-	const ssize_t n = s->statm_fd >= 0 ? pread(s->statm_fd, text, sizeof(text) - 1, 0) : -1;
+	const ssize_t n = statm_fd >= 0 ? pread(statm_fd, text, sizeof(text) - 1, 0) : -1;
 
 	if (n <= 0)
 		return 0;
@@ -29,13 +29,23 @@ static uint64_t sampler_rss_bytes(const struct sampler *s)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static void sampler_memory(const struct sampler *s, struct report_sample *out)
+/* The collector's goal, decided at its last flip; 0: it has none. */
+static uint64_t sampler_goal_bytes(struct reclaim *r)
+{
+	const struct reclaim_ops *ops = reclaim_ops(r);
+	const struct gc_log *log = ops->gc_log != NULL ? ops->gc_log(r) : NULL;
+	struct gc_log_cycle c;
+
+	return log != NULL && gc_log_get(log, gc_log_n_cycles(log), &c) ? c.next_goal_bytes : 0;
+}
+
+void sampler_look(struct reclaim *r, int statm_fd, struct report_sample *out)
 {
 	struct reclaim_totals totals;
 	struct heap_stats heap;
 
-	reclaim_totals(s->in->r, &totals);
-	heap_stats(reclaim_heap(s->in->r), &heap);
+	reclaim_totals(r, &totals);
+	heap_stats(reclaim_heap(r), &heap);
 	for (int c = 0; c < OBJ_N_CLASSES; c++) {
 		/* The counts are of slightly different moments: a difference may fall below 0. */
 		const int64_t held = (int64_t)(totals.allocated_bytes[c] - totals.freed_bytes[c]);
@@ -52,7 +62,8 @@ static void sampler_memory(const struct sampler *s, struct report_sample *out)
 		out->live_bytes += held > limbo ? (uint64_t)(held - limbo) : 0;
 	}
 	out->os_bytes = heap.os_bytes;
-	out->rss_bytes = sampler_rss_bytes(s);
+	out->rss_bytes = sampler_rss_bytes(statm_fd);
+	out->goal_bytes = sampler_goal_bytes(r);
 }
 
 static uint64_t sampler_n_ops(const struct sampler *s)
@@ -62,16 +73,6 @@ static uint64_t sampler_n_ops(const struct sampler *s)
 	for (unsigned i = 0; i < s->in->n_mutators; i++)
 		n += load_relaxed(&s->in->workers[i].n_ops); /* statistics */
 	return n;
-}
-
-/* The collector's goal, decided at its last flip; 0: it has none. */
-static uint64_t sampler_goal_bytes(const struct sampler *s)
-{
-	const struct reclaim_ops *ops = reclaim_ops(s->in->r);
-	const struct gc_log *log = ops->gc_log != NULL ? ops->gc_log(s->in->r) : NULL;
-	struct gc_log_cycle c;
-
-	return log != NULL && gc_log_get(log, gc_log_n_cycles(log), &c) ? c.next_goal_bytes : 0;
 }
 
 static uint64_t max_u64(uint64_t a, uint64_t b)
@@ -90,10 +91,9 @@ static void sampler_take(struct sampler *s)
 		last != NULL ? last->time_ns
 			     : clock_delta_ns(s->in->clock, s->zero_ticks, s->begin_ticks);
 
-	sampler_memory(s, &sample);
+	sampler_look(s->in->r, s->statm_fd, &sample);
 	reclaim_ops(s->in->r)->stats(s->in->r, &stats);
 	sample.n_cycles = stats.n_cycles;
-	sample.goal_bytes = sampler_goal_bytes(s);
 	sample.n_ops = sampler_n_ops(s);
 	if (time_ns > last_ns)
 		sample.ops_per_s = (double)(sample.n_ops - (last != NULL ? last->n_ops : 0)) * 1e9 /

@@ -34,4 +34,8 @@ int sampler_start(struct sampler *s, struct run_instance *in, const char *stage,
 void sampler_stop(struct sampler *s);
 void sampler_fini(struct sampler *s);
 
+/* What the domain holds at this moment: limbo, live, garbage, objects, the heap's and the process's bytes
+ * (`statm_fd`: /proc/self/statm, -1: unknown, 0), the collector's goal; the rest of `out` is left alone.  Any thread. */
+void sampler_look(struct reclaim *r, int statm_fd, struct report_sample *out);
+
 #endif

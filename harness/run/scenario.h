@@ -24,12 +24,44 @@ struct scenario {
 	uint64_t duration_ns;
 	uint64_t seed;
 	struct report_file *rows; /* NULL: no --out */
+	bool has_rows;		  /* DIR/run.csv was written here, not by `matrix` */
 	const char *dir;
 	struct env *env;
 	char run_id[64];
 	const char *build_id, *env_id;
 	int error; /* first -errno of a row */
+
+	/* Of a job file's cell; 0 else. */
+	const char *section;
+	unsigned rep;  /* 1, 2, ... */
+	bool is_first; /* prints what stands above a table's lines */
 };
+
+/* A scenario whose settings stand in a job file (`program = NAME` in its [global]).  run() is called once for each
+ * cell and repetition, in a process of its own; it returns an exit code, after a message where it is not 0. */
+struct scenario_program {
+	const char *name;
+	const struct cli_option
+		*settings; /* the keys; the texts of one cell are read by cli_get() */
+	int (*run)(struct scenario *s, const struct cli_args *settings);
+};
+extern const struct scenario_program scenario_ghost, scenario_deterministic, scenario_alignment,
+	scenario_heap_curve, scenario_assist; /* ../goref/go_scenario_*.c */
+
+/* Run a job file: of a program, its cells; else `matrix` and then `table`.  An exit code; s->dir NULL: no files for
+ * a program, "reclaimbench-NAME" for a matrix.  `is_dry`: print the cells only.  scenario_job.c. */
+int scenario_job_run(struct scenario *s, const char *path, bool is_dry);
+/* Whether a name is a job file's path: it has a / or ends in .ini. */
+bool scenario_job_is_path(const char *name);
+/* Where the job file of a scenario is: the path itself, or by its name below scripts/matrices of this folder, of the
+ * folder above the program's, or where `make install` put it.  False after a message. */
+bool scenario_job_find(const char *name, char *path, size_t size);
+
+/* Open DIR/run.csv for appending, DIR made when there is none: 0 or EXIT_USAGE after a message.  Nothing without
+ * s->dir. */
+int scenario_open_rows(struct scenario *s) __attribute__((warn_unused_result));
+/* Close it: `code`, or EXIT_CELLS_FAILED after a message when rows were lost. */
+int scenario_close_rows(struct scenario *s, int code);
 
 /* A domain, this thread, a map. */
 struct scenario_map {

@@ -21,6 +21,7 @@ void trace_out_begin(struct trace_out *t, FILE *out, const struct clock *clock, 
 {
 	t->clock = clock;
 	t->zero_ticks = zero_ticks;
+	t->freer = 0;
 	trace_json_begin(&t->json, out, TRACE_JSON_CAP);
 	trace_json_thread(&t->json, TRACE_OUT_STAGES, "stages");
 	trace_json_thread(&t->json, TRACE_OUT_CYCLES, "collector: cycle phases");
@@ -52,30 +53,50 @@ static void trace_counters(struct trace_out *t, const struct report_sample *s)
 		trace_json_counter(&t->json, "goal", "bytes", s->time_ns, (double)s->goal_bytes);
 }
 
-static void trace_name_freer(struct trace_out *t, const struct law_sample *law, size_t i)
+static void trace_name_freer(struct trace_out *t, uint32_t thread)
 {
-	const uint32_t thread = law->events[i].thread;
 	char name[40];
 
 	/* The events of one thread lie together. */
-	if (i > 0 && law->events[i - 1].thread == thread)
+	if (t->freer == thread + 1)
 		return;
+	t->freer = thread + 1;
 	snprintf(name, sizeof(name), "frees by thread %u", thread);
 	trace_json_thread(&t->json, TRACE_OUT_FREES + thread, name);
 }
 
+void trace_out_life(struct trace_out *t, enum obj_class class, uint64_t dead_ticks,
+		    uint64_t freed_ticks, uint32_t thread)
+{
+	const char *name = obj_class_names[class];
+
+	trace_name_freer(t, thread);
+	if (dead_ticks >= t->zero_ticks)
+		trace_json_instant(&t->json, TRACE_OUT_DELETES, "delete", name,
+				   trace_ns(t, dead_ticks));
+	trace_json_instant(&t->json, TRACE_OUT_FREES + thread, "free", name,
+			   trace_ns(t, freed_ticks));
+}
+
+void trace_out_cycles(struct trace_out *t, const struct gc_log *log, uint64_t from_ticks,
+		      uint64_t to_ticks)
+{
+	const uint64_t n = gc_log_n_cycles(log);
+	struct gc_log_cycle c;
+
+	for (uint64_t i = 1; i <= n; i++)
+		if (gc_log_get(log, i, &c) && c.begin_ticks >= from_ticks &&
+		    c.flip_ticks <= to_ticks)
+			trace_cycle(t, &c, to_ticks);
+}
+
 static void trace_lives(struct trace_out *t, const struct law_sample *law)
 {
+	t->freer = 0;
 	for (size_t i = 0; i < law->n; i++) {
 		const struct law_event *e = &law->events[i];
-		const char *name = obj_class_names[e->class];
 
-		trace_name_freer(t, law, i);
-		if (e->dead_ticks >= t->zero_ticks)
-			trace_json_instant(&t->json, TRACE_OUT_DELETES, "delete", name,
-					   trace_ns(t, e->dead_ticks));
-		trace_json_instant(&t->json, TRACE_OUT_FREES + e->thread, "free", name,
-				   trace_ns(t, e->freed_ticks));
+		trace_out_life(t, e->class, e->dead_ticks, e->freed_ticks, e->thread);
 	}
 	trace_json_drop(&t->json, 2 * (law->n_seen - law->n));
 }

@@ -69,6 +69,51 @@ awk '$1 == "1" && ($5 < 0.4 || $5 > 0.9) { exit 1 }' "$dir/out" || fail "one wri
 awk '$1 == "keys" && $2 == "exponent" { found = 1; exit !($6 < 0.2 && $6 > -0.2) } END { exit !found }' "$dir/out" ||
 	fail "bytes per entry do not depend on the size"
 
+# Scenarios that are job files: each name has its file, and the file says what is run.
+for name in staged lifecycle capacity ghost mixed deterministic alignment-in-time heap-curve assist; do
+	"$bin" scenario --list | grep -q "^$name .*(job file)\$" || fail "--list does not have $name"
+	"$bin" scenario $name --dry-run >"$dir/out" || fail "$name --dry-run"
+	grep -q "$name" "$dir/out" || fail "$name --dry-run prints no cell"
+done
+refused 'says what is run' ghost --seed=2
+refused 'for scenarios that are job files' granularity --dry-run
+refused 'cannot be read' "$dir/none.ini"
+# small NAME SED: the job file of a scenario, made small, is run from another folder.
+small()
+{
+	sed "$2" "scripts/matrices/$1.ini" >"$dir/$1.ini"
+	(cd "$dir" && "$OLDPWD/$bin" scenario "./$1.ini" --out="$dir/$1") >"$dir/out" || fail "$1 of a copied job file"
+}
+small ghost 's/2^10, 2^16/2^10, 2^11/'
+[ "$(grep -c '0 freed while growing' "$dir/out")" -eq 2 ] || fail "ghost: an iterated map pins in both sizes"
+[ "$(grep -c ',held_over_final,' "$dir/ghost/run.csv")" -eq 10 ] || fail "ghost: five states, two sizes"
+small deterministic 's/10ms/1ms/; s/1000/100/; s/\[det/reps = 2\n&/'
+[ "$(grep -c ',freed_in_first_cycle,count,100,' "$dir/deterministic/run.csv")" -eq 2 ] ||
+	fail "deterministic: each delete is freed in the first cycle after it"
+small alignment-in-time 's/10s/300ms/; s/1k, 5k, 10k/10k/; s/2^10, 2^16/2^10/'
+jq -e '[.traceEvents[] | select(.ph == "i" and .cat == "free")] | length > 0' "$dir/alignment-in-time/trace.json" \
+	>/dev/null || fail "alignment-in-time: trace.json shows no free"
+awk -F, 'NR > 1 && !($8 <= $9 && $9 <= $10 && $10 <= $11) { exit 1 } END { exit NR < 2 }' \
+	"$dir/alignment-in-time/deletes.csv" || fail "alignment-in-time: begin, marking, its end, freed come in turn"
+small heap-curve 's/2^1[36]/2^11/; s/[0-9]*s$/500ms/; s/quiet.*/quiet = 100ms/'
+head -1 "$dir/heap-curve/timeline.csv" | grep -q heap_objects || fail "heap-curve: no timeline"
+grep -q ',deleted,' "$dir/heap-curve/timeline.csv" || fail "heap-curve: all keys are deleted in the end"
+small assist 's/2^16/2^10/; s/5s/100ms/; s/10k, max/max/; s/, 50, 100, 400/, 100/'
+[ "$(grep -c ' %$' "$dir/out")" -eq 4 ] || fail "assist: a line for each rate and GOGC"
+# What is wrong in a job file is named with its line.
+printf '[global]\nprogram = ghots\n[a]\nkeys = 16\n' >"$dir/bad.ini"
+refused 'did you mean ghost' "$dir/bad.ini"
+printf '[global]\nprogram = ghost\n[a]\nkyes = 16\n' >"$dir/bad.ini"
+refused "bad.ini:4: unknown key 'kyes'; did you mean 'keys'" "$dir/bad.ini"
+printf '[global]\nprogram = ghost\n[a]\nkeys = 4\n' >"$dir/bad.ini"
+refused 'bad.ini:4: \[a\]' "$dir/bad.ini"
+printf '[a]\nprogram = ghost\nkeys = 16\n' >"$dir/bad.ini"
+refused "bad.ini:2: 'program' stands in \[global\]" "$dir/bad.ini"
+code=0
+"$bin" matrix scripts/matrices/ghost.ini >/dev/null 2>"$dir/err" || code=$?
+[ "$code" -eq 2 ] || fail "matrix ran a job file of another program"
+grep -q 'reclaimbench scenario' "$dir/err" || fail "matrix does not say what runs ghost.ini"
+
 # inspect: what is held while a reader stays away, and that it is free when it has left.
 "$bin" inspect --keys=0 >"$dir/out" || fail "inspect of an empty map"
 grep -q 'none: the first insert' "$dir/out" || fail "inspect: an empty map has no buckets"
