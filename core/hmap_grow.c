@@ -120,20 +120,25 @@ void hmap_link_overflow(struct hmap *m, struct reclaim_thread *t, struct bucket 
 	hmap_note_overflow(array, extra, tail, true);
 }
 
+static void hmap_retire_bucket(struct hmap *m, struct reclaim_thread *t, struct bucket *b,
+			       bool is_growing)
+{
+	/* The tag before the retire: a protecting reader that saw no tag after it published its pointer is seen by
+	 * the scan that follows the retire (ops->protect, seq_cst). */
+	store_release(&b->link, load_relaxed(&b->link) | LINK_TAG);
+	hmap_barrier(m, t, b, NULL);
+	if (unlikely(m->config.hooks && m->config.hooks->bucket_retired))
+		m->config.hooks->bucket_retired(m->config.hooks->ctx, b);
+	reclaim_retire(t, b, is_growing);
+}
+
 void hmap_retire_chain(struct hmap *m, struct reclaim_thread *t, const struct table *table,
 		       struct bucket *first, bool is_growing)
 {
 	for (struct bucket *b = first, *next; b; b = next) {
 		next = hmap_next(m, b);
-		if (!hmap_is_own_object(table, b))
-			continue;
-		/* The tag before the retire: a protecting reader that saw no tag after it published its
-		 * pointer is seen by the scan that follows the retire (ops->protect, seq_cst). */
-		store_release(&b->link, load_relaxed(&b->link) | LINK_TAG);
-		hmap_barrier(m, t, b, NULL);
-		if (unlikely(m->config.hooks && m->config.hooks->bucket_retired))
-			m->config.hooks->bucket_retired(m->config.hooks->ctx, b);
-		reclaim_retire(t, b, is_growing);
+		if (hmap_is_own_object(table, b))
+			hmap_retire_bucket(m, t, b, is_growing);
 	}
 }
 
@@ -356,7 +361,8 @@ static bool hmap_destination_add(struct hmap *m, struct reclaim_thread *t, struc
 	return true;
 }
 
-/* Take back what a failed evacuation put into X or Y. */
+/* Take back what a failed evacuation put into X or Y.  No reader has been there, but a marker may have: what it has
+ * reached it goes on reading, so there it dies as other buckets do. */
 static void hmap_destination_undo(struct hmap *m, struct reclaim_thread *t, struct table *table,
 				  struct destination *d)
 {
@@ -366,7 +372,10 @@ static void hmap_destination_undo(struct hmap *m, struct reclaim_thread *t, stru
 		next = hmap_next(m, b);
 		hmap_add_noverflow(m, table->b, true);
 		if (hmap_is_own_object(table, b)) {
-			reclaim_unalloc(t, b);
+			if (m->flags & TRACES)
+				hmap_retire_bucket(m, t, b, true);
+			else
+				reclaim_unalloc(t, b);
 			continue;
 		}
 		/* A surplus bucket stays used up; it must not lead a marker to what is freed here. */

@@ -34,16 +34,16 @@ static inline void perturb_point(void)
 }
 #define PERTURB_THREAD(index) perturb_thread(index)
 /* A place where a pause is worth more than elsewhere: inside what a control has broken. */
+#define PERTURB_HERE()                                                                             \
+	do {                                                                                       \
+		if (perturb_self.state)                                                            \
+			perturb_act(&perturb_self);                                                \
+	} while (0)
 /* The same, and long enough for another thread's whole operation. */
 #define PERTURB_LONG()                                                                             \
 	do {                                                                                       \
 		if (perturb_self.state)                                                            \
 			perturb_sleep(&perturb_self);                                              \
-	} while (0)
-#define PERTURB_HERE()                                                                             \
-	do {                                                                                       \
-		if (perturb_self.state)                                                            \
-			perturb_act(&perturb_self);                                                \
 	} while (0)
 
 #else

@@ -432,21 +432,37 @@ static inline int64_t reclaim_byte_ticks(int64_t ticks, size_t bytes)
 	return (int64_t)(((__int128)ticks * (__int128)bytes) >> 10);
 }
 
-/* Stamp a retired object, unless the sample passes over it. */
-static void reclaim_stamp_retired(struct reclaim_thread *t, struct reclaim_counters *counters,
-				  struct heap_stamps *stamps, size_t bytes, bool is_growing)
+/* Whether a retire counts.  The buckets that die with an array are sampled one by one, so each array is stamped, and
+ * draws its lot from its stamp. */
+static bool reclaim_is_counted(const struct reclaim *r, const void *object, enum obj_class class,
+			       const struct heap_stamps *stamps)
 {
-	if (--t->sample_left > 0) {
-		stamps->dead_ticks = 0;
-		return;
+	return stamps->retired_ticks &&
+	       (class != OBJ_ARRAY || reclaim_in_sample(r, object, stamps->retired_ticks));
+}
+
+/* Stamp a retired object, unless the sample passes over it. */
+static void reclaim_stamp_retired(struct reclaim_thread *t, const void *object,
+				  enum obj_class class, struct heap_stamps *stamps, size_t bytes,
+				  bool is_growing)
+{
+	struct reclaim_counters *counters = &t->counters[class];
+
+	if (class != OBJ_ARRAY) {
+		if (--t->sample_left > 0) {
+			stamps->dead_ticks = 0;
+			return;
+		}
+		t->sample_left = t->r->config.sample_1_in;
 	}
-	t->sample_left = t->r->config.sample_1_in;
 	const uint64_t now = clock_ticks(t->clock);
 	const int64_t in_stage = (int64_t)(now - t->stage_begin_ticks);
 
 	if (!stamps->dead_ticks)
 		stamps->dead_ticks = (now & ~UINT64_C(1)) | is_growing;
 	stamps->retired_ticks = now;
+	if (!reclaim_is_counted(t->r, object, class, stamps))
+		return;
 	counter_add(&counters->n_stamped_retired, 1);
 	counter_add(&counters->stamped_retired_bytes, bytes);
 	counter_add(&counters->retire_ticks_sum, in_stage);
@@ -463,7 +479,7 @@ void reclaim_retire(struct reclaim_thread *t, void *object, bool is_growing)
 	counter_add(&counters->n_retired, 1);
 	counter_add(&counters->retired_bytes, bytes);
 	if (t->tracking)
-		reclaim_stamp_retired(t, counters, heap_stamps(h, object), bytes, is_growing);
+		reclaim_stamp_retired(t, object, class, heap_stamps(h, object), bytes, is_growing);
 	if (!(t->flags & TRACES))
 		t->ops->retire(t, object);
 }
@@ -489,7 +505,7 @@ void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class
 
 	counter_add(&counters->n_freed, 1);
 	counter_add(&counters->freed_bytes, bytes);
-	if (stamps && stamps->retired_ticks) {
+	if (stamps && reclaim_is_counted(t->r, object, class, stamps)) {
 		const int64_t in_stage = (int64_t)(now_ticks - t->stage_begin_ticks);
 
 		counter_add(&counters->n_stamped_freed, 1);
@@ -674,7 +690,11 @@ static void reclaim_add_survivor(void *ctx, void *object, enum obj_class class, 
 {
 	const struct survivors *s = ctx;
 
-	if (stamps && (stamps->dead_ticks || stamps->retired_ticks))
+	/* All deaths are stamped, only one retire in N is: of the dead that are not retired, one in N counts. */
+	if (stamps &&
+	    (stamps->retired_ticks
+		     ? reclaim_is_counted(s->r, object, class, stamps)
+		     : stamps->dead_ticks && reclaim_in_sample(s->r, object, stamps->dead_ticks)))
 		life_record_survivor(s->out, reclaim_record_class(s->r, object, class), bytes,
 				     stamps, reclaim_survivor_safe(s->r, object, stamps),
 				     s->now_ticks);

@@ -78,8 +78,8 @@ struct reclaim_stats {
 	uint64_t n_cycles; /* grace periods, epochs, scans or collection cycles completed */
 	uint64_t
 		n_pending; /* retired to the strategy and not freed, counted by the strategy itself */
-	uint64_t n_stalls;	 /* stops or grace periods given up at a limit */
-	uint64_t n_polls_ns_max; /* longest time a thread was held at a safepoint; 0: none */
+	uint64_t n_stalls;     /* stops or grace periods given up at a limit */
+	uint64_t pause_ns_max; /* longest time a thread was held at a safepoint; 0: none */
 };
 
 /* Called for every pointer a root or an object holds.  `slot_object` is an object of the domain's heap or

@@ -67,6 +67,13 @@ static struct reclaim_attachment *reclaim_take_attachment(struct reclaim *r, con
 	return a;
 }
 
+enum { RECLAIM_BUCKET_BYTES = 144 };
+
+static const void *reclaim_bucket(const struct reclaim_attachment *a, uint64_t i)
+{
+	return (const char *)a->object + i * RECLAIM_BUCKET_BYTES;
+}
+
 void reclaim_detach(struct reclaim_thread *t, void *object, const struct heap_stamps *stamps,
 		    uint64_t safe_ticks, uint64_t now_ticks)
 {
@@ -81,9 +88,10 @@ void reclaim_detach(struct reclaim_thread *t, void *object, const struct heap_st
 							      load_relaxed(&a->death_ticks[i]),
 						      .retired_ticks = stamps->retired_ticks};
 
-			if (s.dead_ticks)
-				life_record_free(&t->life, OBJ_EVACUATED_BUCKET, 144, &s,
-						 safe_ticks, now_ticks);
+			if (s.dead_ticks &&
+			    reclaim_in_sample(t->r, reclaim_bucket(a, i), s.dead_ticks))
+				life_record_free(&t->life, OBJ_EVACUATED_BUCKET,
+						 RECLAIM_BUCKET_BYTES, &s, safe_ticks, now_ticks);
 		}
 	reclaim_attachment_free(a);
 }
@@ -103,9 +111,11 @@ void reclaim_attachment_survivors(struct reclaim *r, uint64_t now_ticks, struct 
 					.dead_ticks = load_relaxed(&a->death_ticks[i]),
 					.retired_ticks = array ? array->retired_ticks : 0};
 
-				if (s.dead_ticks)
-					life_record_survivor(out, OBJ_EVACUATED_BUCKET, 144, &s,
-							     safe, now_ticks);
+				if (s.dead_ticks &&
+				    reclaim_in_sample(r, reclaim_bucket(a, i), s.dead_ticks))
+					life_record_survivor(out, OBJ_EVACUATED_BUCKET,
+							     RECLAIM_BUCKET_BYTES, &s, safe,
+							     now_ticks);
 			}
 		}
 	pthread_mutex_unlock(&r->attachments_lock);

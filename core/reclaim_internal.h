@@ -45,6 +45,15 @@ static inline size_t reclaim_padded(size_t bytes)
 	return (bytes + PADDING_BYTES) / PADDING_BYTES * PADDING_BYTES;
 }
 
+/* One death (or retire) in sample_1_in, the same answer whenever it is asked: drawn from what is known of it. */
+static inline bool reclaim_in_sample(const struct reclaim *r, const void *object, uint64_t ticks)
+{
+	uint64_t hash = ((uintptr_t)object >> 4 ^ ticks << 20) * UINT64_C(0x9e3779b97f4a7c15);
+
+	hash = (hash ^ hash >> 32) * UINT64_C(0xbf58476d1ce4e5b9) >> 32;
+	return hash * r->config.sample_1_in >> 32 == 0;
+}
+
 void reclaim_release(struct reclaim *r);
 
 /* reclaim_options.c: set the defaults, then what `text` says ("gogc=50,batch=64" or NULL). */

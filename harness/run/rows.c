@@ -328,11 +328,11 @@ static void rows_strategy(struct rows *rows)
 							 : "ok",
 				.reason = n_cycles == 0 ? "no cycle ended in the stage"
 							: "stage length over cycles"});
-	if (s->stats_end.n_polls_ns_max > 0)
+	if (s->stats_end.pause_ns_max > 0)
 		rows_emit(rows, (struct report_row){.role = "mutator",
 						    .metric = "pause",
 						    .stat = "max",
-						    .value = (double)s->stats_end.n_polls_ns_max,
+						    .value = (double)s->stats_end.pause_ns_max,
 						    .unit = "ns",
 						    .better = "lower",
 						    .n = n_cycles,

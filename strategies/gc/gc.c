@@ -254,7 +254,7 @@ void gc_stats(struct reclaim *r, struct reclaim_stats *out)
 		.n_cycles = gc_log_n_cycles(&gc->log),
 		.n_pending = gc_n_pending(gc),
 		.n_stalls = load_relaxed(&gc->world.n_cancelled),
-		.n_polls_ns_max = gc_sums(gc).held_ns_max,
+		.pause_ns_max = gc_sums(gc).held_ns_max,
 	};
 }
 

@@ -26,12 +26,17 @@ enum { GC_TEST_SCALE = 1 };
 
 static struct clock test_clock;
 
-static inline struct reclaim *gc_test_create(const char *strategy, const char *options)
+/* The `fail_at`-th allocation of the heap fails; 0: none. */
+static inline struct reclaim *gc_test_create_failing(const char *strategy, const char *options,
+						     uint64_t fail_at)
 {
 	const struct reclaim_config config = {
 		.ops = reclaim_strategy_find(strategy),
 		.options = options,
-		.heap = {.kind = HEAP_SPAN, .arena_bytes = UINT64_C(1) << 32, .poison = true},
+		.heap = {.kind = HEAP_SPAN,
+			 .arena_bytes = UINT64_C(1) << 32,
+			 .poison = true,
+			 .fail_at = fail_at},
 		.clock = &test_clock,
 		.tracking = true,
 	};
@@ -44,6 +49,11 @@ static inline struct reclaim *gc_test_create(const char *strategy, const char *o
 	if (reclaim_create(&r, &config, message, sizeof(message)))
 		fail_msg("%s: %s", strategy, message);
 	return r;
+}
+
+static inline struct reclaim *gc_test_create(const char *strategy, const char *options)
+{
+	return gc_test_create_failing(strategy, options, 0);
 }
 
 static inline struct gc *gc_test_gc(struct reclaim *r)

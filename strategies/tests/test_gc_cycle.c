@@ -438,6 +438,94 @@ static void test_options(void **state)
 	}
 }
 
+/* ---------------------------------------------------------------- an evacuation that finds no memory */
+
+struct undone {
+	void *buckets[64]; /* taken back by evacuations of the operation under way */
+	unsigned n;
+	bool is_growth_ending;
+};
+
+/* In a plain map the end of a growth retires chains, and nothing else does but an evacuation that fails. */
+static void undone_progress(void *ctx, uint64_t n_evacuated, uint64_t n_old)
+{
+	((struct undone *)ctx)->is_growth_ending = n_evacuated == n_old;
+}
+static void undone_growth_end(void *ctx, unsigned new_b)
+{
+	(void)new_b;
+	((struct undone *)ctx)->is_growth_ending = false;
+}
+static void undone_retired(void *ctx, void *bucket)
+{
+	struct undone *u = ctx;
+
+	if (u->is_growth_ending)
+		return;
+	assert_true(u->n < sizeof(u->buckets) / sizeof(u->buckets[0]));
+	u->buckets[u->n++] = bucket;
+}
+
+/* Two chains, however many buckets: an evacuation copies a dozen overflow buckets into one place. */
+static uint64_t hash_two_chains(uint64_t key, uint64_t seed)
+{
+	(void)seed;
+	return (key & 1) | key << 56;
+}
+
+/* A marker may have reached what an evacuation takes back for want of memory: it must stay an object until a cycle
+ * has found it dead.  Returns how many buckets were taken back when the k-th allocation failed. */
+static unsigned run_undo(const char *strategy, uint64_t k)
+{
+	struct undone u = {.n = 0};
+	const struct hmap_hooks hooks = {.ctx = &u,
+					 .growth_progress = undone_progress,
+					 .growth_end = undone_growth_end,
+					 .bucket_retired = undone_retired};
+	const struct hmap_config map = {
+		.unlink = HMAP_UNLINK_EMPTY, .hash = hash_two_chains, .hooks = &hooks};
+	struct fixture f = {.r = gc_test_create_failing(strategy, "trigger=hand", k)};
+	char message[160] = "";
+	unsigned n_undone = 0;
+	uint64_t value;
+	struct hmap *m;
+
+	f.t = reclaim_register(f.r, ROLE_MUTATOR);
+	assert_non_null(f.t);
+	f.gc = gc_test_gc(f.r);
+	assert_int_equal(hmap_create(&m, f.r, f.t, &map), 0);
+	for (uint64_t key = 0; key < 120; key++) {
+		u.n = 0;
+		while (hmap_insert(m, f.t, key, key + 7) == HMAP_NO_MEMORY)
+			;
+		for (unsigned i = 0; i < u.n; i++)
+			assert_true(is_object(&f, u.buckets[i]));
+		n_undone += u.n;
+	}
+	assert_int_equal(hmap_validate(m, message, sizeof(message)), 0);
+	for (uint64_t key = 0; key < 120; key++)
+		assert_true(hmap_get(m, f.t, key, &value) && value == key + 7);
+	for (int i = 0; i < 3; i++)
+		collect(&f);
+	hmap_destroy(m, f.t);
+	end(&f);
+	return n_undone;
+}
+
+static void test_no_memory_to_evacuate(void **state)
+{
+	static const char *const strategies[] = {"mark", "go"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned n = 0;
+
+		for (uint64_t k = 20; k < 120; k++)
+			n += run_undo(strategies[i], k);
+		assert_true(n > 20);
+	}
+}
+
 static void test_scavenge(void **state)
 {
 	struct fixture f = begin(
@@ -472,6 +560,7 @@ int main(void)
 		cmocka_unit_test(test_gogc_off),
 		cmocka_unit_test(test_period),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_no_memory_to_evacuate),
 		cmocka_unit_test(test_scavenge),
 	};
 
