@@ -57,7 +57,8 @@ struct lines {
 struct checks {
 	unsigned n_little, n_little_bad, n_conservation, n_conservation_bad, n_failed;
 	double worst_ratio;
-	double cost_min, cost_max;
+	double cost_min, cost_max;  /* medians */
+	double cost_low, cost_high; /* ends of their intervals */
 	unsigned n_cost;
 };
 
@@ -123,6 +124,14 @@ static void checks_add(struct checks *c, const struct table *t, size_t row)
 		/* Weak: objects or bytes do not add up. */
 		c->n_conservation_bad += value != 0 || table_status(t, row) == STATUS_WEAK;
 	} else if (strcmp(metric, "tracking_cost") == 0) {
+		const char *stat = table_text(t, row, COL_stat);
+
+		if (strcmp(stat, "low") == 0)
+			c->cost_low = fmin(c->cost_low, value);
+		else if (strcmp(stat, "high") == 0)
+			c->cost_high = fmax(c->cost_high, value);
+		if (strcmp(stat, "p50") != 0)
+			return;
 		c->cost_min = c->n_cost == 0 || value < c->cost_min ? value : c->cost_min;
 		c->cost_max = c->n_cost == 0 || value > c->cost_max ? value : c->cost_max;
 		c->n_cost++;
@@ -263,8 +272,12 @@ static void checks_print(const struct checks *c, unsigned n_reps)
 		       c->n_conservation);
 	if (c->n_cost)
 		printf("cost of tracking: %.2f to %.2f x the time without, unthrottled, in %u "
-		       "cells\n",
+		       "cells",
 		       c->cost_min, c->cost_max, c->n_cost);
+	if (c->cost_low <= c->cost_high)
+		printf(" (97 %% intervals within %.2f to %.2f)", c->cost_low, c->cost_high);
+	if (c->n_cost)
+		putchar('\n');
 	if (c->n_failed)
 		printf("failed rows:     %u; `grep ,failed, run.csv` gives the reasons\n",
 		       c->n_failed);
@@ -273,7 +286,7 @@ static void checks_print(const struct checks *c, unsigned n_reps)
 static int table_show(const char *path)
 {
 	struct lines lines = {0};
-	struct checks checks = {0};
+	struct checks checks = {.cost_low = INFINITY, .cost_high = -INFINITY};
 	struct table *t = NULL;
 	char error[512];
 	unsigned n_reps = 0;

@@ -45,7 +45,7 @@ static double cost_segment(struct cost *out, struct run_instance *in, unsigned i
 
 static void cost_rounds(struct cost *out, struct run_instance *const in[COST_N])
 {
-	double ns[COST_N][COST_ROUNDS];
+	double ns[COST_N][COST_ROUNDS], ratios[COST_ROUNDS];
 
 	/* The first segment of each warms up. */
 	for (unsigned i = 0; i < COST_N; i++)
@@ -59,11 +59,14 @@ static void cost_rounds(struct cost *out, struct run_instance *const in[COST_N])
 			if (isnan(ns[which][round]))
 				return;
 		}
+		ratios[round] = ns[COST_ON][round] / ns[COST_OFF][round];
 	}
 	out->n_rounds = COST_ROUNDS;
 	out->ns_per_op_on = cost_median(ns[COST_ON], COST_ROUNDS);
 	out->ns_per_op_off = cost_median(ns[COST_OFF], COST_ROUNDS);
-	out->ratio = out->ns_per_op_on / out->ns_per_op_off;
+	out->ratio = cost_median(ratios, COST_ROUNDS); /* sorts */
+	out->low = ratios[COST_LOW_RANK];
+	out->high = ratios[COST_ROUNDS - 1 - COST_LOW_RANK];
 }
 
 /* Two instances, made as configs[] says, in turns. */
@@ -74,7 +77,7 @@ static void cost_compare(struct cost *out, const struct run_config *const config
 	struct run_instance *in[COST_N] = {NULL, NULL};
 
 	memset(out, 0, sizeof(*out));
-	out->ratio = NAN;
+	out->ratio = out->low = out->high = NAN;
 	for (unsigned i = 0; i < COST_N; i++) {
 		if (run_instance_create(&in[i], configs[i], clock, source, NULL, tracking[i],
 					out->reason, sizeof(out->reason)) != 0)

@@ -141,7 +141,7 @@ static int run_stages(struct run *run)
 
 /* Rows that belong to no stage. */
 static void run_row(struct run *run, const char *metric, const char *stat, double value,
-		    const char *unit, const char *reason, int *error)
+		    const char *unit, const char *better, const char *reason, int *error)
 {
 	const struct report_stage stage = {.stage = "", .stage_s = NAN, .offered_ops_per_s = NAN};
 	const struct report_row row = {
@@ -151,7 +151,7 @@ static void run_row(struct run *run, const char *metric, const char *stat, doubl
 		.stat = stat,
 		.value = value,
 		.unit = unit,
-		.better = "lower",
+		.better = better,
 		.n = 1,
 		.sampled_1_in = 1,
 		.status = isnan(value) ? "not_available" : "ok",
@@ -165,12 +165,12 @@ static void run_trace_rows(struct run *run, int *error)
 {
 	const struct trace_stats *t = &run->source.trace->stats;
 
-	run_row(run, "trace_rows", "count", (double)t->n_rows, "rows",
+	run_row(run, "trace_rows", "count", (double)t->n_rows, "rows", "",
 		"sharded by the key's hash; repeated with other keys", error);
-	run_row(run, "trace_keys", "count", (double)t->n_distinct_keys, "keys", "", error);
-	run_row(run, "trace_collisions", "count", (double)t->n_collisions, "keys",
+	run_row(run, "trace_keys", "count", (double)t->n_distinct_keys, "keys", "", "", error);
+	run_row(run, "trace_collisions", "count", (double)t->n_collisions, "keys", "",
 		"strings whose hash was taken", error);
-	run_row(run, "trace_live_peak", "count", (double)t->n_live_peak, "entries", "", error);
+	run_row(run, "trace_live_peak", "count", (double)t->n_live_peak, "entries", "", "", error);
 }
 
 static int run_whole_rows(struct run *run)
@@ -178,13 +178,19 @@ static int run_whole_rows(struct run *run)
 	int error = 0;
 
 	run_row(run, "clock_skew", "max", (double)run->clock.skew_ticks * run->clock.ns_per_tick,
-		"ns", run->clock.name, &error);
-	run_row(run, "clock_read", "p50", run->clock.read_cost_ns, "ns", run->clock.name, &error);
+		"ns", "lower", run->clock.name, &error);
+	run_row(run, "clock_read", "p50", run->clock.read_cost_ns, "ns", "lower", run->clock.name,
+		&error);
 	if (run->source.trace != NULL)
 		run_trace_rows(run, &error);
-	if (run->config->tracking_cost)
-		run_row(run, "tracking_cost", "p50", run->cost.ratio, "ratio", run->cost.reason,
+	if (run->config->tracking_cost) {
+		run_row(run, "tracking_cost", "p50", run->cost.ratio, "ratio", "lower",
+			run->cost.reason, &error);
+		run_row(run, "tracking_cost", "low", run->cost.low, "ratio", "", run->cost.reason,
 			&error);
+		run_row(run, "tracking_cost", "high", run->cost.high, "ratio", "", run->cost.reason,
+			&error);
+	}
 	return error != 0 ? error : run_output_flush(&run->output);
 }
 
@@ -193,7 +199,7 @@ static int run_cost(struct run *run)
 	if (!run->config->tracking_cost)
 		return 0;
 	if (run->is_interrupted) {
-		run->cost.ratio = NAN;
+		run->cost.ratio = run->cost.low = run->cost.high = NAN;
 		snprintf(run->cost.reason, sizeof(run->cost.reason), "interrupted");
 		return 0;
 	}
@@ -370,7 +376,7 @@ static int run_with_output(struct run *run)
 
 int run_once(struct run_config *config)
 {
-	struct run run = {.config = config, .cost = {.ratio = NAN}};
+	struct run run = {.config = config, .cost = {.ratio = NAN, .low = NAN, .high = NAN}};
 	sigset_t signals, before;
 	int code = run_check_pins(config);
 

@@ -132,10 +132,11 @@ void terminal_footer(const struct terminal_checks *checks, const struct cost *co
 	if (isnan(cost->ratio))
 		printf("tracking: its cost was not measured: %s\n", cost->reason);
 	else
-		printf("tracking: %.3f x the time without (%.0f against %.0f ns an operation, "
-		       "median of "
-		       "%u interleaved rounds)\n",
-		       cost->ratio, cost->ns_per_op_on, cost->ns_per_op_off, cost->n_rounds);
+		printf("tracking: %.3f x the time without, 97 %% interval %.3f to %.3f (%.0f "
+		       "against "
+		       "%.0f ns an operation, medians of %u interleaved rounds)\n",
+		       cost->ratio, cost->low, cost->high, cost->ns_per_op_on, cost->ns_per_op_off,
+		       cost->n_rounds);
 }
 
 void terminal_progress(const struct run_config *config, const char *what, uint64_t left_ns)
