@@ -33,6 +33,19 @@ static uint64_t child_oom_kills(void)
 	return n;
 }
 
+/* Where memory runs out, the kernel shall end this process, not the matrix or another program. */
+static void child_offer_to_oom_killer(void)
+{
+	const int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	/* Without it the kernel takes the largest, which is most often this one too. */
+	if (write(fd, "1000", 4) != 4)
+		dprintf(STDERR_FILENO, "oom_score_adj: %s\n", strerror(errno));
+	close(fd);
+}
+
 /* In the child: never returns. */
 static void child_exec(char *const argv[], const char *log_path, pid_t parent)
 {
@@ -49,6 +62,7 @@ static void child_exec(char *const argv[], const char *log_path, pid_t parent)
 	if (log < 0 || none < 0 || dup2(none, STDIN_FILENO) < 0 || dup2(log, STDOUT_FILENO) < 0 ||
 	    dup2(log, STDERR_FILENO) < 0)
 		_exit(126);
+	child_offer_to_oom_killer();
 	execv(argv[0], argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);

@@ -35,11 +35,12 @@ extern const struct cli_command cmd_merge;
 struct fixture {
 	char dir[64]; /* of this test: job files, the stand-in, results */
 	char binary[128], job[128], out[128];
+	char cgroup[160]; /* that the matrix shall run in; "": where it is */
 	struct matrix_plan plan;
 };
 
 /* 0: good; 8: good, slow; 16: gives up; 24: crashes; 32: hangs; 40: a check failed; 48: torn file;
- * 56: killed; 64: rows of another cell; 72: no file; 80: big. */
+ * 56: killed; 64: rows of another cell; 72: no file; 80: big; 96: takes memory without end. */
 static const char *const script =
 	"for a in \"$@\"; do case $a in\n"
 	"--out=*) out=${a#*=};; --cell-id=*) cell=${a#*=};; --rep=*) rep=${a#*=};;\n"
@@ -60,7 +61,8 @@ static const char *const script_end =
 	"case $how in 8) sleep 0.02;; 16) echo 'no such thing' >&2; exit 3;; 24) kill -SEGV $$;;\n"
 	"32) sleep 1000;; 40) echo 'little: off' >&2; exit 1;; 48) printf '1,torn' "
 	">>\"$out/run.csv\";;\n"
-	"56) kill -KILL $$;; 80) head -c 200000 /dev/zero >\"$out/big\" || exit 9;; esac\n"
+	"56) kill -KILL $$;; 80) head -c 200000 /dev/zero >\"$out/big\" || exit 9;;\n"
+	"96) exec awk 'BEGIN { for (s = \"x\"; ; ) s = s s }';; esac\n"
 	"exit 0\n";
 
 static void write_text(const char *path, const char *text)
@@ -127,6 +129,12 @@ static pid_t matrix_fork(const struct fixture *f)
 		dup2(none, STDERR_FILENO);
 	}
 	close(none);
+	if (*f->cgroup) {
+		char procs[192];
+
+		snprintf(procs, sizeof(procs), "%s/cgroup.procs", f->cgroup);
+		write_text(procs, "0");
+	}
 	if (!matrix_job_read(&job, f->job, run_options, error, sizeof(error)))
 		code = matrix_run(&job, &f->plan);
 	matrix_job_fini(&job);
@@ -306,6 +314,59 @@ static void test_failures(void **state)
 	assert_int_equal(matrix_whole(f), EXIT_USAGE); /* another job file */
 	f->plan.allow_mixed = true;
 	assert_int_equal(matrix_whole(f), EXIT_GOOD);
+}
+
+#define OOM_LIMIT "268435456"
+
+/* Make a cgroup with a limit of memory, of version 1 or 2; false where that is not permitted. */
+static bool make_cgroup(char *dir, size_t size)
+{
+	static const char *const roots[][2] = {{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+					       {"/sys/fs/cgroup", "memory.max"}};
+
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		char path[192];
+
+		snprintf(dir, size, "%s/reclaimbench-test-%d", roots[i][0], (int)getpid());
+		snprintf(path, sizeof(path), "%s/%s", dir, roots[i][1]);
+		if (mkdir(dir, 0777) == 0 && access(path, W_OK) == 0) {
+			write_text(path, OOM_LIMIT);
+			return true;
+		}
+		rmdir(dir);
+	}
+	return false;
+}
+
+/* The kernel kills a cell that takes more memory than there is: a failed row says so, and the others run. */
+static void test_out_of_memory(void **state)
+{
+	struct fixture *f = *state;
+	size_t at = 0;
+
+	if (!make_cgroup(f->cgroup, sizeof(f->cgroup))) {
+		print_message("skipped: a limit of memory needs the right to make a cgroup\n");
+		skip();
+	}
+	write_text(f->job, "[a]\nstrategy=leak\nkeys=1..3+1\nvalue-bytes=0,96\ntime-limit=100s\n");
+	const int code = matrix_whole(f);
+
+	for (int i = 0; rmdir(f->cgroup) && i < 100; i++)
+		usleep(10000); /* until the kernel has let the last process go */
+	assert_int_equal(code, EXIT_CELLS_FAILED);
+	struct table *t = result(f->out);
+
+	assert_int_equal(table_n_rows(t), 3 * 2 + 3);
+	assert_int_equal(count_rows(t, COL_value_bytes, "0", 0), 6);
+	for (; at < table_n_rows(t); at++) {
+		if (!strcmp(table_text(t, at, COL_value_bytes), "0"))
+			continue;
+		assert_int_equal(table_status(t, at), STATUS_FAILED);
+		if (strncmp(table_text(t, at, COL_reason), "killed by SIGKILL for want of memory",
+			    36))
+			fail_msg("reason: %s", table_text(t, at, COL_reason));
+	}
+	table_free(t);
 }
 
 static void test_retry_failed(void **state)
@@ -629,11 +690,17 @@ static void test_figures_are_the_mutators(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_good),	 TEST(test_failures),
-		TEST(test_retry_failed), TEST(test_killed_and_resumed),
-		TEST(test_torn_journal), TEST(test_refuses),
-		TEST(test_interrupt),	 TEST(test_shards_and_merge),
-		TEST(test_full_disk),	 cmocka_unit_test(test_figures_are_the_mutators),
+		TEST(test_good),
+		TEST(test_failures),
+		TEST(test_retry_failed),
+		TEST(test_killed_and_resumed),
+		TEST(test_torn_journal),
+		TEST(test_refuses),
+		TEST(test_interrupt),
+		TEST(test_shards_and_merge),
+		TEST(test_full_disk),
+		TEST(test_out_of_memory),
+		cmocka_unit_test(test_figures_are_the_mutators),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
