@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cli.c - parsing by table, and what is wrong said with what would be right. */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,14 +15,20 @@
 void cli_error(const char *fmt, ...)
 {
 	va_list ap;
+	char *text = NULL;
 
 	fflush(stdout);
-	/* main() sets glibc's own name of the program to "reclaimbench SUBCOMMAND". */
-	fprintf(stderr, "%s: ", program_invocation_name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	fputc('\n', stderr);
+	/* Messages quote files, and a terminal would obey what a binary one holds. */
+	for (char *c = text; c && *c; c++)
+		if (iscntrl((unsigned char)*c) && *c != '\n' && *c != '\t')
+			*c = '?';
+	/* main() sets glibc's own name of the program to "reclaimbench SUBCOMMAND". */
+	fprintf(stderr, "%s: %s\n", program_invocation_name, text ? text : fmt);
+	free(text);
 }
 
 /* ---------------------------------------------------------------- nearest name */

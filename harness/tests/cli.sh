@@ -75,6 +75,11 @@ for command in "${commands[@]}"; do
 	says err "unknown option --no-such-option-at-all"
 done
 
+# A quoted file does not get to steer the terminal.
+printf '0 i \033[31m\n' >"$work/escape.txt"
+run 2 "$program" verify-go "$work/escape.txt"
+says err 'found "0 i ?[31m'
+
 # ---------------------------------------------------------------- a full disk is no success
 
 run 2 sh -c "'$program' --help >/dev/full"
