@@ -7,14 +7,17 @@ static uint64_t trace_ns(const struct trace_out *t, uint64_t ticks)
 	return clock_delta_ns(t->clock, t->zero_ticks, ticks);
 }
 
-/* Phases that are still to come (0 ticks) or took no time are left out. */
+/* Phases that are still to come (0 ticks) or took no time are left out.  A span ends a nanosecond before the next
+ * begins: readers add ts and dur as fractions of microseconds, and take spans that overlap by a rounding error for
+ * badly nested ones. */
 static void trace_span(struct trace_out *t, unsigned row, const char *category, const char *name,
 		       uint64_t from_ticks, uint64_t to_ticks)
 {
 	const uint64_t from = trace_ns(t, from_ticks), to = trace_ns(t, to_ticks);
 
 	if (to > from)
-		trace_json_span(&t->json, row, category, name, from, to - from);
+		trace_json_span(&t->json, row, category, name, from,
+				to - from > 1 ? to - from - 1 : 1);
 }
 
 void trace_out_begin(struct trace_out *t, FILE *out, const struct clock *clock, uint64_t zero_ticks)
