@@ -85,9 +85,11 @@ uint64_t audit_see(struct reclaim *r, const void *address);
 void audit_same(struct reclaim *r, const void *address, uint64_t generation);
 
 #ifdef RECLAIMBENCH_AUDIT
+#define AUDIT_BUILD true
 #define AUDIT_SEE(r, address) audit_see((r), (address))
 #define AUDIT_SAME(r, address, seen) audit_same((r), (address), (seen))
 #else
+#define AUDIT_BUILD false
 #define AUDIT_SEE(r, address) ((void)(r), (void)(address), UINT64_C(0))
 #define AUDIT_SAME(r, address, seen) ((void)(seen))
 #endif

@@ -5,7 +5,9 @@
 
 uint64_t hmap_hash_default(uint64_t key, uint64_t seed)
 {
-	return hmap_hash_inline(key, seed);
+	const struct hash_seed parts = hmap_hash_seed(seed);
+
+	return hmap_hash_inline(key, &parts);
 }
 
 static void hmap_root_trace(struct reclaim_root *root, struct reclaim_thread *t,
@@ -60,6 +62,7 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 	m->flags = reclaim_flags(r);
 	m->packing = heap_packing(reclaim_heap(r));
 	m->version_mask = link_version(m->packing, UINT64_MAX);
+	m->is_ordinary = !m->hash && !(m->flags & (READER_LOCKS | NEEDS_PROTECT)) && !AUDIT_BUILD;
 	m->is_payload = config->mode == HMAP_PAYLOAD;
 	m->unlink_empty = config->unlink == HMAP_UNLINK_EMPTY;
 	store_relaxed(&m->stripe_seed, config->seed);
@@ -180,6 +183,7 @@ static void hmap_redraw_seed(struct hmap *m, struct reclaim_thread *t, struct ta
 		*next = *table;
 		next->seed = hmap_mum(table->seed + UINT64_C(0x9e3779b97f4a7c15),
 				      UINT64_C(0xe7037ed1a0b428db) ^ table->seed);
+		next->hash = hmap_hash_seed(next->seed);
 		hmap_publish_table(m, t, table, next);
 	}
 	reclaim_alone_end(t);
@@ -294,7 +298,7 @@ static inline struct table *hmap_enter_write(struct hmap *m, struct reclaim_thre
 
 		if (unlikely(!table))
 			return NULL;
-		*hash = hmap_hash_of(m, key, table->seed);
+		*hash = hmap_hash_of(m, key, table);
 		if (likely(!table->old)) {
 			__builtin_prefetch(&table->buckets[*hash & table->mask].cells[3]);
 			__builtin_prefetch(&table->buckets[*hash & table->mask].cells[7]);
@@ -307,7 +311,7 @@ static inline struct table *hmap_enter_write(struct hmap *m, struct reclaim_thre
 			return table;
 		/* Changed: take the new one, but one write helps a growth only once. */
 		table = m->flags & NEEDS_PROTECT ? hmap_protect_table(m, t) : hmap_table(m);
-		*hash = hmap_hash_of(m, key, table->seed);
+		*hash = hmap_hash_of(m, key, table);
 		return table;
 	}
 }

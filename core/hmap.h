@@ -73,7 +73,7 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
  * retirement are now).  No other thread may use the map any more.  Outside a section. */
 void hmap_destroy(struct hmap *m, struct reclaim_thread *t);
 
-/* true and *value (see VALUES), or false.  Inside a section.  Ordering: sees everything that happened
+/* true and *value (see VALUES), or false and *value is unspecified.  Inside a section.  Ordering: sees everything that happened
  * before the insert it returns. */
 bool hmap_get(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *value);
 /* `n` lookups whose cache misses overlap; found[i] tells; returns how many were found.  n <= 64.

@@ -205,6 +205,7 @@ static bool hmap_grow_locked(struct hmap *m, struct reclaim_thread *t, struct ta
 		next->is_same_size = !bigger;
 	} else {
 		next->seed = m->config.seed;
+		next->hash = hmap_hash_seed(next->seed);
 	}
 	next->buckets = array;
 	next->extra = extra;
@@ -406,7 +407,7 @@ static bool hmap_copy_chain(struct hmap *m, struct reclaim_thread *t, struct tab
 			if (top < MIN_TOPHASH)
 				continue;
 			if (!table->is_same_size)
-				y = (hmap_hash_of(m, key, table->seed) & new_bit) != 0;
+				y = (hmap_hash_of(m, key, table) & new_bit) != 0;
 			if (!hmap_destination_add(m, t, table, &xy[y], top, key,
 						  load_relaxed(&b->cells[i].value)))
 				return false;
@@ -432,7 +433,7 @@ static uint64_t hmap_mark_word(const struct hmap *m, const struct table *table,
 		if (tophash_at(word, i) >= MIN_TOPHASH) {
 			mark = EVACUATED_X;
 			if (!table->is_same_size &&
-			    (hmap_hash_of(m, load_relaxed(&b->cells[i].key), table->seed) &
+			    (hmap_hash_of(m, load_relaxed(&b->cells[i].key), table) &
 			     (table->old_mask + 1)))
 				mark = EVACUATED_Y;
 		}

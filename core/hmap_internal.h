@@ -77,6 +77,11 @@ struct array_extra {
 	_Atomic(uint64_t) *overflow_bits; /* heap_span.h; NULL with malloc */
 };
 
+/* The default hash's share of a seed. */
+struct hash_seed {
+	uint64_t fold, mix;
+};
+
 /* The descriptor.  An object of class OBJ_TABLE; constant once published. */
 struct table {
 	struct bucket *buckets;
@@ -85,6 +90,7 @@ struct table {
 	uint64_t mask;	   /* 2^B - 1 */
 	uint64_t old_mask; /* of old */
 	uint64_t seed;
+	struct hash_seed hash; /* made of it */
 	uint32_t b;
 	bool is_same_size;
 };
@@ -109,6 +115,7 @@ struct hmap {
 	hmap_hash_fn *hash;    /* NULL: the default, inlined */
 	struct reclaim *r;
 	uint32_t flags; /* of the strategy */
+	bool is_ordinary; /* default hash; readers neither lock nor protect; not audited */
 	bool is_payload;
 	bool unlink_empty;
 	struct hmap_local *locals;
@@ -142,16 +149,20 @@ static inline uint64_t hmap_mum(uint64_t a, uint64_t b)
 }
 /* Two folded multiplications, in the manner of wyhash (Wang Yi, public domain): all bits of key and seed reach
  * all bits of the result.  ~3 ns. */
-static inline uint64_t hmap_hash_inline(uint64_t key, uint64_t seed)
+static inline struct hash_seed hmap_hash_seed(uint64_t seed)
 {
-	const uint64_t folded =
-		hmap_mum(key ^ UINT64_C(0x2d358dccaa6c78a5), seed ^ UINT64_C(0x8bb84b93962eacc9));
-
-	return hmap_mum(folded ^ key, UINT64_C(0x9e3779b97f4a7c15) ^ seed);
+	return (struct hash_seed){seed ^ UINT64_C(0x8bb84b93962eacc9),
+				  seed ^ UINT64_C(0x9e3779b97f4a7c15)};
 }
-static inline uint64_t hmap_hash_of(const struct hmap *m, uint64_t key, uint64_t seed)
+static inline uint64_t hmap_hash_inline(uint64_t key, const struct hash_seed *seed)
 {
-	return likely(!m->hash) ? hmap_hash_inline(key, seed) : m->hash(key, seed);
+	const uint64_t folded = hmap_mum(key ^ UINT64_C(0x2d358dccaa6c78a5), seed->fold);
+
+	return hmap_mum(folded ^ key, seed->mix);
+}
+static inline uint64_t hmap_hash_of(const struct hmap *m, uint64_t key, const struct table *table)
+{
+	return likely(!m->hash) ? hmap_hash_inline(key, &table->hash) : m->hash(key, table->seed);
 }
 
 /* Do two looks at a head's link word show the same version? */

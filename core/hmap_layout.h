@@ -20,6 +20,10 @@
 #ifndef RECLAIMBENCH_HMAP_LAYOUT_H
 #define RECLAIMBENCH_HMAP_LAYOUT_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "atomic.h"
 #include "heap.h"
 
@@ -103,6 +107,20 @@ static inline uint64_t zero_bytes(uint64_t x)
 static inline uint64_t tophash_match(uint64_t word, uint8_t top)
 {
 	return zero_bytes(word ^ (BYTES_01 * top));
+}
+/* The same as bits, cell i in bit i, in few instructions: those that wait for a word from memory fill the
+ * processor's queues, and decide how many lookups it has under way at once. */
+static inline unsigned tophash_bits(uint64_t word, uint8_t top)
+{
+#ifdef __SSE2__
+	const __m128i one = _mm_cvtsi32_si128(top);
+	const __m128i all = _mm_shufflelo_epi16(_mm_unpacklo_epi8(one, one), 0);
+
+	return (uint8_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_cvtsi64_si128((long long)word), all));
+#else
+	/* Gathers the bytes' top bits into the highest byte. */
+	return (unsigned)(((tophash_match(word, top) >> 7) * UINT64_C(0x0102040810204080)) >> 56);
+#endif
 }
 /* Cells that are emptyRest or emptyOne. */
 static inline uint64_t tophash_empty(uint64_t word)

@@ -228,7 +228,7 @@ static void hmap_validate_chain(struct validation *v, const struct bucket *array
 					   index, top);
 				continue;
 			}
-			hash = hmap_hash_of(v->m, key, v->table->seed);
+			hash = hmap_hash_of(v->m, key, v->table);
 			if ((hash & mask) != index)
 				hmap_fault(v, "a key is in the wrong bucket", index, key);
 			if (tophash_of(hash) != top)
