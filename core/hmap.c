@@ -300,8 +300,11 @@ static inline struct table *hmap_enter_write(struct hmap *m, struct reclaim_thre
 			return NULL;
 		*hash = hmap_hash_of(m, key, table);
 		if (likely(!table->old)) {
-			__builtin_prefetch(&table->buckets[*hash & table->mask].cells[3]);
-			__builtin_prefetch(&table->buckets[*hash & table->mask].cells[7]);
+			const struct bucket *head = &table->buckets[*hash & table->mask];
+
+			prefetch_write(head);
+			prefetch_write(&head->cells[3]);
+			prefetch_write(&head->cells[7]);
 			return table;
 		}
 		hmap_grow_work(m, t, table, *hash);

@@ -270,8 +270,8 @@ static inline enum search_result hmap_look_far(const struct hmap *m, const struc
 }
 
 /* Any map, any state of it. */
-static bool __attribute__((noinline)) hmap_get_any(struct hmap *m, struct reclaim_thread *t,
-						   uint64_t key, uint64_t *value)
+static bool __attribute__((noinline))
+hmap_get_any(struct hmap *m, struct reclaim_thread *t, uint64_t key, uint64_t *value)
 {
 	struct table *table;
 	struct bucket *head;

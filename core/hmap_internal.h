@@ -114,7 +114,7 @@ struct hmap {
 	uint64_t version_mask; /* the version's bits of a link word */
 	hmap_hash_fn *hash;    /* NULL: the default, inlined */
 	struct reclaim *r;
-	uint32_t flags; /* of the strategy */
+	uint32_t flags;	  /* of the strategy */
 	bool is_ordinary; /* default hash; readers neither lock nor protect; not audited */
 	bool is_payload;
 	bool unlink_empty;

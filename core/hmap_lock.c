@@ -46,8 +46,8 @@ void hmap_stripe_lock(struct hmap *m, struct reclaim_thread *t, uint64_t key)
 	do {
 		/* Relaxed: as stripe_mask. */
 		seed = load_relaxed(&m->stripe_seed);
-		hmap_stripe_lock_index(
-			m, t, m->hash ? m->hash(key, seed) : hmap_hash_default(key, seed));
+		hmap_stripe_lock_index(m, t,
+				       m->hash ? m->hash(key, seed) : hmap_hash_default(key, seed));
 	} while (seed != load_relaxed(&m->stripe_seed));
 }
 
