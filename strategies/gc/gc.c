@@ -146,6 +146,8 @@ void gc_online(struct reclaim_thread *t)
 static void __attribute__((noinline))
 gc_poll_slow(struct gc *gc, struct gc_thread *g, uint32_t flags)
 {
+	if (flags & GC_FLAG_START)
+		gc_cycle_await_start(gc, g);
 	if (flags & (GC_FLAG_STOP | GC_FLAG_RAGGED))
 		gc_world_safepoint(&gc->world, &g->member);
 	if (flags & GC_FLAG_MARKING)

@@ -102,6 +102,7 @@ struct gc {
 	pthread_cond_t wake;	      /* for the cycle's thread */
 	pthread_cond_t done;	      /* an attempt at a cycle ended, or the thread is ready */
 	_Atomic(bool) is_heap_wanted; /* live bytes reached the trigger */
+	_Atomic(uint64_t) wanted_by;  /* the thread (pthread_self) that waits for it to begin */
 	/* Under lock. */
 	bool is_ready, must_exit;
 	int ready_err;
@@ -155,8 +156,18 @@ uint64_t gc_charge_bytes(struct gc_thread *g, enum obj_class class, size_t bytes
 /* gc_cycle.c */
 int gc_cycle_start(struct gc *gc); /* the thread; returns when it is registered */
 void gc_cycle_stop(struct gc *gc);
-/* The live heap reached the trigger.  Any thread; does not block but for gc.lock. */
+/* The live heap reached the trigger.  Any thread; does not block but for gc.lock.
+ *
+ * In Go the thread that allocates past the trigger begins the cycle itself (mallocgc, gcStart): it allocates nothing
+ * more until marking is on.  Here the cycle has a thread of its own, so the one that crossed the trigger waits at its
+ * next poll, offline, until marking is on or the attempt was given up.  Without that, what is allocated while the
+ * cycle's thread wakes up counts for the pacer as allocated during marking: while a map is filled, megabytes.  Only
+ * for strategies that mark. */
 void gc_cycle_want(struct gc *gc);
+/* The slow part of a poll under GC_FLAG_START. */
+void gc_cycle_await_start(struct gc *gc, struct gc_thread *g);
+/* The cycle's thread: marking is on, or the attempt ended.  START has been cleared with the flags, or is now. */
+void gc_cycle_started(struct gc *gc);
 static inline void gc_cycle_check(struct gc *gc)
 {
 	/* relaxed, both: a cycle a little earlier or later */

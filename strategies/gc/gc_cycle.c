@@ -33,6 +33,7 @@
  * mark: gc_mark.h.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -276,9 +277,54 @@ void gc_cycle_want(struct gc *gc)
 	/* relaxed: the lock below is the order; already set: the thread has been told */
 	if (load_relaxed(&gc->is_heap_wanted))
 		return;
+	/* A cycle that marks is no reason for another (Go: gcTrigger.test), and its flip sets the trigger anew. */
+	if (gc_world_flags(&gc->world) & GC_FLAG_MARKING)
+		return;
 	pthread_mutex_lock(&gc->lock);
-	store_relaxed(&gc->is_heap_wanted, true);
-	pthread_cond_signal(&gc->wake);
+	if (!load_relaxed(&gc->is_heap_wanted)) { /* relaxed: under the lock */
+		store_relaxed(&gc->is_heap_wanted, true);
+		/* After a stop that was given up the attempt comes later: nobody waits for that. */
+		if (gc->kind->marks && clock_monotonic_ns() >= gc->not_before_ns) {
+			/* relaxed: published by the flag */
+			store_relaxed(&gc->wanted_by, (uint64_t)pthread_self());
+			gc_world_set_flags(&gc->world, GC_FLAG_START, 0);
+		}
+		pthread_cond_signal(&gc->wake);
+	}
+	pthread_mutex_unlock(&gc->lock);
+}
+
+void gc_cycle_await_start(struct gc *gc, struct gc_thread *g)
+{
+	enum {
+		N_SPINS = 2000,
+		N_SPINS_PER_YIELD = 100
+	}; /* as gc_world.c: waking a thread costs some 50 us */
+
+	/* relaxed: it is compared with this thread only */
+	if (load_relaxed(&gc->wanted_by) != (uint64_t)pthread_self())
+		return;
+	gc_world_offline(&gc->world, &g->member);
+	for (unsigned i = 0; i < N_SPINS && gc_world_flags(&gc->world) & GC_FLAG_START; i++) {
+		if (i % N_SPINS_PER_YIELD == N_SPINS_PER_YIELD - 1)
+			sched_yield();
+		else
+			cpu_relax();
+	}
+	pthread_mutex_lock(&gc->lock);
+	while (gc_world_flags(&gc->world) & GC_FLAG_START)
+		pthread_cond_wait(&gc->done, &gc->lock);
+	pthread_mutex_unlock(&gc->lock);
+	gc_world_online(&gc->world, &g->member);
+}
+
+void gc_cycle_started(struct gc *gc)
+{
+	if (gc_world_flags(&gc->world) & GC_FLAG_START)
+		gc_world_set_flags(&gc->world, 0, GC_FLAG_START);
+	/* Whoever looked at the flag before it was cleared waits by now, or has not got the lock yet. */
+	pthread_mutex_lock(&gc->lock);
+	pthread_cond_broadcast(&gc->done);
 	pthread_mutex_unlock(&gc->lock);
 }
 
@@ -331,6 +377,8 @@ static void gc_cycle_attempt(struct gc *gc, struct gc_thread *g, enum gc_reason 
 
 	pthread_mutex_unlock(&gc->lock);
 	err = gc_cycle_run(gc, g, reason);
+	if (gc_world_flags(&gc->world) & GC_FLAG_START)
+		gc_cycle_started(gc); /* given up, or a strategy without marking */
 	pthread_mutex_lock(&gc->lock);
 	now = clock_monotonic_ns();
 	if (err)

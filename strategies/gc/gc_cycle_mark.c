@@ -213,9 +213,10 @@ static void gc_mark_concurrent(struct gc *gc, struct gc_thread *g, uint64_t aske
 	uint64_t asked2;
 
 	gc_mark_start(gc);
-	gc_world_resume(&gc->world, GC_FLAG_MARKING, 0);
+	gc_world_resume(&gc->world, GC_FLAG_MARKING, GC_FLAG_START);
 	c->mark_begin_ticks = clock_ticks(gc->clock);
 	c->pause1_ns = clock_delta_ns(gc->clock, asked1_ticks, c->mark_begin_ticks);
+	gc_cycle_started(gc);
 	gc_mark_roots(gc, g);
 	gc_mark_drain(gc, g, true);
 	while (!gc_mark_stop2(gc, &asked2)) {

@@ -159,7 +159,7 @@ void gc_log_print(const struct gc_log_cycle *c, const struct clock *clock, uint6
 		"gc %" PRIu64
 		" @%.3fs %s: interval %.3f ms, mark %.3f ms (cpu %.3f ms: background %.3f, "
 		"idle %.3f, assist %.3f = %.1f %%), pauses %.1f + %.1f us, "
-		"%.2f -> %.2f -> %.2f MB, goal %.2f MB, trigger %.2f MB, ",
+		"%.2f -> %.2f -> %.2f MB, goal %.2f MB, trigger %.2f MB, cons/mark %+.4f, ",
 		c->number, gc_log_us(clock, origin_ticks, c->flip_ticks) / 1e6,
 		gc_reason_names[c->reason], (double)c->interval_ns / 1e6,
 		gc_log_us(clock, c->mark_begin_ticks, c->mark_end_ticks) / 1e3,
@@ -168,7 +168,7 @@ void gc_log_print(const struct gc_log_cycle *c, const struct clock *clock, uint6
 		(double)c->pause1_ns / 1e3, (double)c->pause2_ns / 1e3,
 		(double)c->heap_before_bytes / 1e6, (double)c->heap_after_bytes / 1e6,
 		(double)c->heap_marked_bytes / 1e6, (double)c->goal_bytes / 1e6,
-		(double)c->trigger_bytes / 1e6);
+		(double)c->trigger_bytes / 1e6, c->cons_mark);
 	fprintf(out, "swept");
 	for (int by = 0; by < GC_N_SWEPT_BY; by++)
 		fprintf(out, " %" PRIu64 " %s", c->n_spans_swept[by], gc_swept_by_names[by]);

@@ -249,6 +249,13 @@ void gc_world_resume(struct gc_world *w, uint32_t set, uint32_t clear)
 	pthread_mutex_unlock(&w->lock);
 }
 
+void gc_world_set_flags(struct gc_world *w, uint32_t set, uint32_t clear)
+{
+	pthread_mutex_lock(&w->lock);
+	gc_world_change_flags(w, set, clear);
+	pthread_mutex_unlock(&w->lock);
+}
+
 /* Lock held; dropped while a thread is visited.  True when one was: the list may have changed. */
 static bool gc_world_visit_offline(struct gc_world *w, struct gc_member *m)
 {

@@ -42,6 +42,8 @@ enum {
 	GC_FLAG_RAGGED = 2, /* acknowledge at the next poll */
 	GC_FLAG_MARKING =
 		4, /* barrier, black allocation and assists are on; changes only in a stop */
+	GC_FLAG_START =
+		8, /* a cycle is due: whoever made it so waits at its next poll (gc_cycle_want()) */
 };
 
 /* A thread's part; the first member of every strategy's thread state. */
@@ -105,6 +107,8 @@ static inline uint32_t gc_world_flags(const struct gc_world *w)
 int gc_world_stop(struct gc_world *w, uint64_t limit_ns);
 /* `set` and `clear` are applied to the flags before the threads go on. */
 void gc_world_resume(struct gc_world *w, uint32_t set, uint32_t clear);
+/* The same without a stop.  Any thread, for GC_FLAG_START only. */
+void gc_world_set_flags(struct gc_world *w, uint32_t set, uint32_t clear);
 /* Ragged barrier: every thread passes a poll, or is visited while offline, once after the begin.  -ETIMEDOUT
  * as above.  Begun while the world is stopped, it is passed by leaving the poll: no further one is needed. */
 int gc_world_ragged(struct gc_world *w, uint64_t limit_ns);

@@ -388,6 +388,53 @@ static void test_growth_starts_a_cycle(void **state)
 	}
 }
 
+/* Who allocates past the trigger allocates no more until marking is on: a cycle begins within a span of it. */
+static void test_nothing_is_allocated_before_the_start(void **state)
+{
+	static const char *const strategies[] = {"mark", "go"};
+	struct gc_log_cycle c;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct fixture f = begin(strategies[i], NULL);
+		uint64_t n;
+
+		garbage(&f, 40 << 20);
+		n = gc_log_n_cycles(&f.gc->log);
+		assert_true(n >= 3);
+		for (; n > 0; n--) {
+			assert_true(gc_log_get(&f.gc->log, n, &c));
+			assert_int_equal(c.reason, GC_REASON_HEAP);
+			assert_in_range(c.heap_before_bytes, c.trigger_bytes,
+					c.trigger_bytes + (32 << 10));
+		}
+		end(&f);
+	}
+}
+
+/* A thread that never polls holds up neither the one that waits for a cycle's start nor memory's growth. */
+static void test_a_start_is_given_up(void **state)
+{
+	struct fixture f = begin("go", "stop_limit=2ms");
+	struct stuck s = {.r = f.r, .is_offline = false};
+	struct reclaim_stats stats;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, stuck_main, &s), 0);
+	wait_for(&s.is_there);
+	garbage(&f, 40 << 20);
+	f.t->ops->stats(f.r, &stats);
+	assert_int_equal(stats.n_cycles, 0);
+	assert_true(stats.n_stalls > 0);
+	store_release(&s.may_go, true);
+	reclaim_offline(f.t);
+	pthread_join(thread, NULL);
+	reclaim_online(f.t);
+	wait_cycles(&f, 1);
+	end(&f);
+}
+
 static void test_gogc_off(void **state)
 {
 	struct fixture f = begin("mark", "gogc=off,period=1ms");
@@ -557,6 +604,8 @@ int main(void)
 		cmocka_unit_test(test_thread_that_never_polls),
 		cmocka_unit_test(test_thread_offline),
 		cmocka_unit_test(test_growth_starts_a_cycle),
+		cmocka_unit_test(test_nothing_is_allocated_before_the_start),
+		cmocka_unit_test(test_a_start_is_given_up),
 		cmocka_unit_test(test_gogc_off),
 		cmocka_unit_test(test_period),
 		cmocka_unit_test(test_options),
