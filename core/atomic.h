@@ -68,6 +68,28 @@
  * instruction.  Relaxed is enough: statistics, or values read after a join or at a barrier. */
 #define counter_add(p, v) store_relaxed((p), load_relaxed(p) + (v))
 
+/* The same with 128 bits: sums of ticks, exact for as long as any run lasts.  A reader sees both halves of one
+ * value only while the writer rests. */
+struct counter_wide {
+	_Atomic(uint64_t) low, high;
+};
+
+static inline __int128 counter_wide_get(const struct counter_wide *c)
+{
+	return (__int128)((unsigned __int128)load_relaxed(&c->high) << 64 | load_relaxed(&c->low));
+}
+
+static inline void counter_wide_set(struct counter_wide *c, __int128 value)
+{
+	store_relaxed(&c->low, (uint64_t)value);
+	store_relaxed(&c->high, (uint64_t)((unsigned __int128)value >> 64));
+}
+
+static inline void counter_wide_add(struct counter_wide *c, __int128 value)
+{
+	counter_wide_set(c, counter_wide_get(c) + value);
+}
+
 /* Per-thread state is aligned to this: two cache lines, because the adjacent-line prefetcher pairs
  * them (MEASURING section 2). */
 #define PADDING_BYTES 128

@@ -426,12 +426,6 @@ void reclaim_unalloc(struct reclaim_thread *t, void *object)
 	heap_free(t->cache, object);
 }
 
-/* In units of 1,024 byte ticks, rounded once: short lives of small objects must not vanish. */
-static inline int64_t reclaim_byte_ticks(int64_t ticks, size_t bytes)
-{
-	return (int64_t)(((__int128)ticks * (__int128)bytes) >> 10);
-}
-
 /* Whether a retire counts.  The buckets that die with an array are sampled one by one, so each array is stamped, and
  * draws its lot from its stamp. */
 static bool reclaim_is_counted(const struct reclaim *r, const void *object, enum obj_class class,
@@ -465,8 +459,8 @@ static void reclaim_stamp_retired(struct reclaim_thread *t, const void *object,
 		return;
 	counter_add(&counters->n_stamped_retired, 1);
 	counter_add(&counters->stamped_retired_bytes, bytes);
-	counter_add(&counters->retire_ticks_sum, in_stage);
-	counter_add(&counters->retire_byte_ticks_sum, reclaim_byte_ticks(in_stage, bytes));
+	counter_wide_add(&counters->retire_ticks_sum, in_stage);
+	counter_wide_add(&counters->retire_byte_ticks_sum, (__int128)in_stage * (int64_t)bytes);
 }
 
 void reclaim_retire(struct reclaim_thread *t, void *object, bool is_growing)
@@ -510,8 +504,9 @@ void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class
 
 		counter_add(&counters->n_stamped_freed, 1);
 		counter_add(&counters->stamped_freed_bytes, bytes);
-		counter_add(&counters->free_ticks_sum, in_stage);
-		counter_add(&counters->free_byte_ticks_sum, reclaim_byte_ticks(in_stage, bytes));
+		counter_wide_add(&counters->free_ticks_sum, in_stage);
+		counter_wide_add(&counters->free_byte_ticks_sum,
+				 (__int128)in_stage * (int64_t)bytes);
 		life_record_free(&t->life, reclaim_record_class(t->r, object, class), bytes, stamps,
 				 safe_ticks, now_ticks);
 	}
@@ -637,10 +632,11 @@ void reclaim_totals(struct reclaim *r, struct reclaim_totals *out)
 			out->n_stamped_freed[k] += load_relaxed(&c->n_stamped_freed);
 			out->stamped_retired_bytes[k] += load_relaxed(&c->stamped_retired_bytes);
 			out->stamped_freed_bytes[k] += load_relaxed(&c->stamped_freed_bytes);
-			out->retire_ticks_sum[k] += load_relaxed(&c->retire_ticks_sum);
-			out->free_ticks_sum[k] += load_relaxed(&c->free_ticks_sum);
-			out->retire_byte_ticks_sum[k] += load_relaxed(&c->retire_byte_ticks_sum);
-			out->free_byte_ticks_sum[k] += load_relaxed(&c->free_byte_ticks_sum);
+			out->retire_ticks_sum[k] += counter_wide_get(&c->retire_ticks_sum);
+			out->free_ticks_sum[k] += counter_wide_get(&c->free_ticks_sum);
+			out->retire_byte_ticks_sum[k] +=
+				counter_wide_get(&c->retire_byte_ticks_sum);
+			out->free_byte_ticks_sum[k] += counter_wide_get(&c->free_byte_ticks_sum);
 		}
 	}
 	pthread_mutex_unlock(&r->registry_lock);
@@ -659,10 +655,10 @@ void reclaim_stage_begin(struct reclaim *r, uint64_t now_ticks)
 		if (t->tracking)
 			life_stage_begin(&t->life, now_ticks);
 		for (int k = 0; k < OBJ_N_CLASSES; k++) {
-			store_relaxed(&t->counters[k].retire_ticks_sum, 0);
-			store_relaxed(&t->counters[k].free_ticks_sum, 0);
-			store_relaxed(&t->counters[k].retire_byte_ticks_sum, 0);
-			store_relaxed(&t->counters[k].free_byte_ticks_sum, 0);
+			counter_wide_set(&t->counters[k].retire_ticks_sum, 0);
+			counter_wide_set(&t->counters[k].free_ticks_sum, 0);
+			counter_wide_set(&t->counters[k].retire_byte_ticks_sum, 0);
+			counter_wide_set(&t->counters[k].free_byte_ticks_sum, 0);
 		}
 	}
 	pthread_mutex_unlock(&r->registry_lock);

@@ -193,8 +193,8 @@ struct reclaim_counters {
 	 * object's stored stamps: sums, over the stamped objects, of (event time - stage begin).  With g0
 	 * objects in limbo at the begin, n_r retired and n_f freed in a stage of T ticks the integral is
 	 * g0*T + (n_r*T - retire_ticks_sum) - (n_f*T - free_ticks_sum).  Little's law compares. */
-	_Atomic(int64_t) retire_ticks_sum, free_ticks_sum;	     /* object x ticks */
-	_Atomic(int64_t) retire_byte_ticks_sum, free_byte_ticks_sum; /* byte x ticks / 1024 */
+	struct counter_wide retire_ticks_sum, free_ticks_sum;		/* object x ticks */
+	struct counter_wide retire_byte_ticks_sum, free_byte_ticks_sum; /* byte x ticks */
 };
 
 struct reclaim_thread {
@@ -365,8 +365,9 @@ struct reclaim_totals {
 		freed_bytes[OBJ_N_CLASSES];
 	uint64_t n_stamped_retired[OBJ_N_CLASSES], n_stamped_freed[OBJ_N_CLASSES];
 	uint64_t stamped_retired_bytes[OBJ_N_CLASSES], stamped_freed_bytes[OBJ_N_CLASSES];
-	int64_t retire_ticks_sum[OBJ_N_CLASSES], free_ticks_sum[OBJ_N_CLASSES];
-	int64_t retire_byte_ticks_sum[OBJ_N_CLASSES], free_byte_ticks_sum[OBJ_N_CLASSES];
+	/* Only while quiet. */
+	__int128 retire_ticks_sum[OBJ_N_CLASSES], free_ticks_sum[OBJ_N_CLASSES];
+	__int128 retire_byte_ticks_sum[OBJ_N_CLASSES], free_byte_ticks_sum[OBJ_N_CLASSES];
 };
 void reclaim_totals(struct reclaim *r, struct reclaim_totals *out);
 

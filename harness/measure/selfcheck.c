@@ -11,9 +11,6 @@
 
 /* ---------------------------------------------------------------- Little's law */
 
-/* Byte sums are kept in units of 1,024 byte ticks (reclaim.h). */
-#define BYTE_TICKS_UNIT 1024.0
-
 static double little_ratio(double stamps, double gauge)
 {
 	if (gauge == 0)
@@ -24,23 +21,24 @@ static double little_ratio(double stamps, double gauge)
 void selfcheck_little(struct selfcheck_little *out, const struct reclaim_totals *end,
 		      uint64_t stage_ticks, const struct life_recorder *rec)
 {
-	const double ticks = (double)stage_ticks;
+	const __int128 ticks = (__int128)stage_ticks;
+	__int128 objects_sum = 0, bytes_sum = 0;
 
 	memset(out, 0, sizeof(*out));
+	/* Exact: for short lives the sums are large and all but equal. */
 	for (int c = 0; c < OBJ_N_CLASSES; c++) {
 		/* What is in limbo at the end counts as if it had been there all through the stage; take off
 		 * what lies before each retire, put back what lies before each free. */
-		const double n =
-			(double)end->n_stamped_retired[c] - (double)end->n_stamped_freed[c];
-		const double bytes =
-			(double)end->stamped_retired_bytes[c] - (double)end->stamped_freed_bytes[c];
+		const int64_t n = (int64_t)(end->n_stamped_retired[c] - end->n_stamped_freed[c]);
+		const int64_t bytes =
+			(int64_t)(end->stamped_retired_bytes[c] - end->stamped_freed_bytes[c]);
 
-		out->gauge_object_ticks += n * ticks - (double)end->retire_ticks_sum[c] +
-					   (double)end->free_ticks_sum[c];
-		out->gauge_byte_ticks += bytes * ticks -
-					 BYTE_TICKS_UNIT * (double)end->retire_byte_ticks_sum[c] +
-					 BYTE_TICKS_UNIT * (double)end->free_byte_ticks_sum[c];
+		objects_sum += n * ticks - end->retire_ticks_sum[c] + end->free_ticks_sum[c];
+		bytes_sum +=
+			bytes * ticks - end->retire_byte_ticks_sum[c] + end->free_byte_ticks_sum[c];
 	}
+	out->gauge_object_ticks = (double)objects_sum;
+	out->gauge_byte_ticks = (double)bytes_sum;
 	out->stamp_object_ticks = rec->limbo_object_ticks;
 	out->stamp_byte_ticks = rec->limbo_byte_ticks;
 	const double objects = little_ratio(out->stamp_object_ticks, out->gauge_object_ticks);

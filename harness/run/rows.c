@@ -403,7 +403,7 @@ static void rows_events(struct rows *rows)
 static void rows_little(struct rows *rows)
 {
 	const struct selfcheck_little *little = &rows->s->little;
-	char reason[96];
+	char reason[160];
 
 	if (!rows->in->tracking) {
 		rows_emit(rows, (struct report_row){.metric = "little_ratio",
@@ -414,8 +414,10 @@ static void rows_little(struct rows *rows)
 						    .reason = "tracking is off"});
 		return;
 	}
-	snprintf(reason, sizeof(reason), "stamps %.6g, gauge %.6g object-ticks",
-		 little->stamp_object_ticks, little->gauge_object_ticks);
+	snprintf(reason, sizeof(reason),
+		 "stamps %.6g, gauge %.6g object-ticks; stamps %.6g, gauge %.6g byte-ticks",
+		 little->stamp_object_ticks, little->gauge_object_ticks, little->stamp_byte_ticks,
+		 little->gauge_byte_ticks);
 	rows_emit(rows, (struct report_row){.metric = "little_ratio",
 					    .stat = "mean",
 					    .value = isfinite(little->ratio) ? little->ratio : 1e9,

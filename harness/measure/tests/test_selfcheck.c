@@ -259,6 +259,52 @@ static void test_sums_begin_with_creation(void **state)
 	fixture_free(f);
 }
 
+/* An hour at 3 GHz, 5 thousand million deaths spread over it, and nothing is freed; then all but the last half
+ * lives a single tick.  Both sums are far beyond 64 bits. */
+static void test_long_stage_holds(void **state)
+{
+	const uint64_t hour = UINT64_C(3600) * 3000000000, n = UINT64_C(5000000000);
+	const __int128 sum = (__int128)n * hour / 2;
+	struct life_recorder rec = {.limbo_object_ticks = (double)sum,
+				    .limbo_byte_ticks = (double)(sum * 16)};
+	struct reclaim_totals totals = {0};
+	struct selfcheck_little little;
+
+	(void)state;
+	totals.n_stamped_retired[OBJ_VALUE] = n;
+	totals.stamped_retired_bytes[OBJ_VALUE] = n * 16;
+	totals.retire_ticks_sum[OBJ_VALUE] = sum;
+	totals.retire_byte_ticks_sum[OBJ_VALUE] = sum * 16;
+	selfcheck_little(&little, &totals, hour, &rec);
+	assert_true(little.is_good);
+	assert_true(fabs(little.ratio - 1) < 1e-9);
+
+	totals.n_stamped_freed[OBJ_VALUE] = n;
+	totals.stamped_freed_bytes[OBJ_VALUE] = n * 16;
+	totals.free_ticks_sum[OBJ_VALUE] = sum + n;
+	totals.free_byte_ticks_sum[OBJ_VALUE] = (sum + n) * 16;
+	rec.limbo_object_ticks = (double)n;
+	rec.limbo_byte_ticks = (double)n * 16;
+	selfcheck_little(&little, &totals, hour, &rec);
+	assert_true(little.ratio == 1);
+}
+
+static void test_wide_counter(void **state)
+{
+	struct counter_wide c = {0};
+	const __int128 step = (__int128)INT64_MAX + 5;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		counter_wide_add(&c, step);
+	assert_true(counter_wide_get(&c) == 1000 * step);
+	for (int i = 0; i < 1001; i++)
+		counter_wide_add(&c, -step);
+	assert_true(counter_wide_get(&c) == -step);
+	counter_wide_set(&c, 7);
+	assert_true(counter_wide_get(&c) == 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +315,8 @@ int main(void)
 		cmocka_unit_test(test_lost_object_breaks_conservation),
 		cmocka_unit_test(test_wrong_pending_breaks_conservation),
 		cmocka_unit_test(test_sums_begin_with_creation),
+		cmocka_unit_test(test_long_stage_holds),
+		cmocka_unit_test(test_wide_counter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
