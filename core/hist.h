@@ -44,7 +44,7 @@ struct hist {
 	uint64_t max;
 	double sum;
 	uint64_t n_clipped;
-	uint32_t bins[HIST_N_BINS];
+	uint64_t bins[HIST_N_BINS];
 };
 static inline void hist_record(struct hist *h, uint64_t value)
 {

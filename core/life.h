@@ -33,9 +33,9 @@ enum { LIFE_STEADY, LIFE_GROWING, LIFE_N_STATES };
 extern const char *const life_state_names[LIFE_N_STATES]; /* "steady", "growing" */
 
 struct life_hist {
-	uint32_t events[HIST_N_BINS];
-	uint32_t censored[HIST_N_BINS];
-	uint32_t entered[HIST_N_BINS];
+	uint64_t events[HIST_N_BINS];
+	uint64_t censored[HIST_N_BINS];
+	uint64_t entered[HIST_N_BINS];
 	uint64_t n_from_zero;
 	uint64_t n_entered, n_events, n_censored; /* the sums of the bins */
 	uint64_t n_clipped;

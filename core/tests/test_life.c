@@ -46,6 +46,28 @@ static void test_quantiles_of_exact_values(void **state)
 	free(h);
 }
 
+/* 16 threads that each delete a million values a second fill one bin's 32 bits in five minutes. */
+static void test_bins_hold_long_stages(void **state)
+{
+	struct hist *h = calloc(2, sizeof(*h));
+	struct life_hist *l = calloc(2, sizeof(*l));
+
+	(void)state;
+	assert_true(h && l);
+	h[0].bins[7] = h[0].n = UINT32_MAX;
+	h[1].bins[9] = h[1].n = 10;
+	hist_merge(&h[1], &h[0]);
+	hist_record(&h[1], 7);
+	assert_true(h[1].bins[7] == UINT64_C(1) << 32);
+	assert_true(hist_quantile(&h[1], 0.5) == 7);
+	l[0].events[3] = l[0].n_events = l[0].n_from_zero = UINT32_MAX;
+	l[1].events[3] = l[1].n_events = l[1].n_from_zero = UINT32_MAX;
+	life_hist_merge(&l[1], &l[0]);
+	assert_true(l[1].events[3] == 2 * (uint64_t)UINT32_MAX);
+	free(l);
+	free(h);
+}
+
 static void test_quantiles_of_large_values_are_within_a_bin(void **state)
 {
 	struct hist *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
@@ -224,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bins_cover_all_values),
 		cmocka_unit_test(test_quantiles_of_exact_values),
+		cmocka_unit_test(test_bins_hold_long_stages),
 		cmocka_unit_test(test_quantiles_of_large_values_are_within_a_bin),
 		cmocka_unit_test(test_phases_of_a_freed_object),
 		cmocka_unit_test(test_delayed_entry),

@@ -32,9 +32,9 @@ struct km_walk {
 /* One bin: the share of those at risk whose phase ended in it. */
 static void km_step(struct km *km, struct km_walk *w, const struct life_hist *h, uint32_t bin)
 {
-	const double events = h->events[bin];
-	const double entered = h->entered[bin];
-	const double censored = h->censored[bin];
+	const double events = (double)h->events[bin];
+	const double entered = (double)h->entered[bin];
+	const double censored = (double)h->censored[bin];
 	double risk = w->at_risk;
 
 	if (km_bin_width(bin) > 1)

@@ -62,7 +62,7 @@ static void histfile_text(FILE *out, const char *text)
 }
 
 static int histfile_row(FILE *out, const struct histfile_key *key, const char *kind,
-			const uint32_t *bins, uint64_t n, uint64_t max, double sum)
+			const uint64_t *bins, uint64_t n, uint64_t max, double sum)
 {
 	const char *blank = "";
 
@@ -84,7 +84,7 @@ static int histfile_row(FILE *out, const struct histfile_key *key, const char *k
 	for (uint32_t i = 0; i < HIST_N_BINS; i++) {
 		if (!bins[i])
 			continue;
-		fprintf(out, "%s%" PRIu64 ":%" PRIu32, blank, hist_low(i), bins[i]);
+		fprintf(out, "%s%" PRIu64 ":%" PRIu64, blank, hist_low(i), bins[i]);
 		blank = " ";
 	}
 	fputc('\n', out);

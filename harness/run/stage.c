@@ -182,6 +182,9 @@ static int stage_load(struct stage_result *s, struct run_instance *in, unsigned 
 	error = stage_watch(s, in);
 	if (error != 0)
 		return error;
+	/* By this thread, while the workers are parked: the sampler looks before they wake. */
+	for (unsigned i = 0; i < in->n_mutators; i++)
+		store_relaxed(&in->workers[i].n_ops, 0);
 	error = sampler_start(&s->sampler, in, s->spec->name, begin_ticks, zero_ticks,
 			      s->spec->duration_ns);
 	if (error != 0)

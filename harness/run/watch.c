@@ -9,9 +9,9 @@
 #include "measure/km.h"
 #include "run/instance.h"
 
-static uint32_t watch_count(const struct run_instance *in, uint32_t bin)
+static uint64_t watch_count(const struct run_instance *in, uint32_t bin)
 {
-	uint32_t n = 0;
+	uint64_t n = 0;
 
 	for (unsigned i = 0; i < in->n_mutators; i++)
 		n += load_relaxed(&in->workers[i].watch->bins[bin]); /* see watch_record() */
@@ -23,7 +23,7 @@ static void watch_read(struct watch *w)
 {
 	hist_reset(&w->point);
 	for (uint32_t bin = 0; bin < HIST_N_BINS; bin++) {
-		const uint32_t n = watch_count(w->in, bin) - w->seen[bin];
+		const uint64_t n = watch_count(w->in, bin) - w->seen[bin];
 
 		w->point.bins[bin] = n;
 		w->point.n += n;

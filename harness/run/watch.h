@@ -15,7 +15,7 @@ struct run_instance;
 
 /* Since the thread began; they wrap around, differences do not mind. */
 struct watch_bins {
-	_Atomic(uint32_t) bins[HIST_N_BINS];
+	_Atomic(uint64_t) bins[HIST_N_BINS];
 };
 
 /* Worker: an operation's response time.  Relaxed: one writer, and the reader only estimates. */
@@ -27,7 +27,7 @@ static inline void watch_record(struct watch_bins *b, uint64_t ns)
 struct watch {
 	struct run_instance *in;
 	struct steady steady;
-	uint32_t *seen; /* [HIST_N_BINS], owned: of all mutators, at the last point */
+	uint64_t *seen; /* [HIST_N_BINS], owned: of all mutators, at the last point */
 	struct hist point;
 	uint64_t begin_ticks; /* of the stage's load */
 	uint64_t point_ticks; /* of the point that is being filled */

@@ -491,7 +491,6 @@ static void worker_mutate(struct run_worker *w)
 static void worker_stage(struct run_worker *w)
 {
 	memset(&w->stats, 0, sizeof(w->stats));
-	store_relaxed(&w->n_ops, 0); /* statistics */
 	worker_await_begin(w);
 	const uint64_t cpu_ns = worker_cpu_ns();
 

@@ -68,6 +68,16 @@ for s in $strategies; do
 done
 [ "$(sort -u "$digests" | wc -l)" -eq 1 ] || fail "digests differ: $(cat "$digests")"
 
+# A stage's first sample knows nothing of the stage before.
+expect 0 -- "$bin" run "${quick[@]}" --stages=max:60ms,1k:60ms,max:60ms,2k:60ms,max:60ms,1k:60ms --out="$dir/samples"
+python3 - "$dir/samples/timeline.csv" <<'PY' || fail "operations of one stage are counted in another"
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1], newline='')))
+slow = [r for r in rows if r['stage'].startswith(('1k', '2k'))]
+sys.exit(not slow or any(int(r['n_ops']) > 1000 for r in slow) or
+         any(float(r['ops_per_s']) > 1e12 for r in rows if r['ops_per_s']))
+PY
+
 # leak is censored, immediate is far below.
 read -r leak_p50 leak_status _ < <(column "$dir/all/run.csv" leak max all lifetime p50)
 read -r immediate_p50 _ < <(column "$dir/all/run.csv" immediate max all lifetime p50)
