@@ -99,6 +99,22 @@ static int pages_reserve(struct heap *h, size_t arena_bytes)
 	return err;
 }
 
+/* The rest of the program needs address space as well, for stacks first of all: a quarter of what is reserved here must
+ * still be there. */
+static bool pages_leave_room(const struct heap *h)
+{
+	const size_t bytes = (h->arena.map_bytes + h->meta.map_bytes + h->pages_table.map_bytes +
+			      h->spans_table.map_bytes + h->meta_table.map_bytes) /
+			     4;
+	void *map =
+		mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED)
+		return false;
+	munmap(map, bytes);
+	return true;
+}
+
 int heap_pages_init(struct heap *h)
 {
 	/* With metadata the last three take 1.9 GiB, 490 MiB and 140 MiB of address space (RLIMIT_AS). */
@@ -111,8 +127,13 @@ int heap_pages_init(struct heap *h)
 	if (arena_bytes) {
 		err = pages_reserve(h, arena_bytes);
 	} else {
-		for (i = 0; err && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		for (i = 0; err && i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 			err = pages_reserve(h, sizes[i]);
+			if (!err && !pages_leave_room(h)) {
+				heap_pages_fini(h);
+				err = -ENOMEM;
+			}
+		}
 	}
 	if (err)
 		return err;

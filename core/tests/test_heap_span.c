@@ -361,6 +361,49 @@ static void test_limit(void **state)
 }
 
 #ifndef RECLAIMBENCH_SANITIZED
+/* Exit code of a child with so much address space beyond what it has: 0: a heap, and room for stacks beside it; 3: no
+ * heap. */
+static int room_beside_heap(size_t limit_bytes)
+{
+	const struct heap_config config = {.kind = HEAP_SPAN};
+	const size_t stacks_bytes = limit_bytes / 8;
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long n_pages = 0;
+	struct rlimit limit;
+	struct heap *h;
+	int status = 0;
+	pid_t child;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &n_pages), 1);
+	fclose(f);
+	limit.rlim_cur = limit.rlim_max = n_pages * 4096 + limit_bytes;
+	child = fork();
+	if (child == 0) {
+		setrlimit(RLIMIT_AS, &limit);
+		if (heap_create(&h, &config))
+			_exit(3);
+		_exit(mmap(NULL, stacks_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+		      MAP_FAILED);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WEXITSTATUS(status);
+}
+
+/* An arena that just fits would leave no room for a thread. */
+static void test_address_space_is_left(void **state)
+{
+	(void)state;
+	for (size_t mib = 16; mib <= 1024; mib += 16) {
+		const int code = room_beside_heap(mib << 20);
+
+		if (code != 0 && !(code == 3 && mib < 256))
+			fail_msg("with %zu MiB: %s", mib,
+				 code == 1 ? "no room is left" : "no heap");
+	}
+}
+
 /* With little address space the arena is smaller.  (The sanitizers need terabytes of it.) */
 static void test_small_address_space(void **state)
 {
@@ -384,6 +427,12 @@ static void test_small_address_space(void **state)
 	assert_int_equal(status, 0);
 }
 #else
+static void test_address_space_is_left(void **state)
+{
+	(void)state;
+	print_message("SKIPPED: a sanitizer's address space cannot be limited\n");
+	skip();
+}
 /* The arena's end is met without harm. */
 static void test_small_address_space(void **state)
 {
@@ -564,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_small_address_space),
 		cmocka_unit_test(test_fail_at),
+		cmocka_unit_test(test_address_space_is_left),
 		cmocka_unit_test(test_misuse),
 	};
 
