@@ -39,6 +39,7 @@ unsigned gc_span_state(const struct gc *gc, uint32_t span_sweepgen)
 	case 3:
 		return GC_SPAN_CACHED;
 	default:
+		audit_report(gc->r, AUDIT_SPAN_STATE, NULL, "no such state");
 		fprintf(stderr, "gc: %u is no state of a span in generation %u\n", span_sweepgen,
 			sg);
 		abort();
@@ -395,6 +396,7 @@ void gc_sweep_flip(struct gc *gc, uint64_t now_ticks)
 	struct gc_sweep *sweep = &gc->sweep;
 
 	if (!gc_sweep_is_done(gc)) {
+		audit_report(gc->r, AUDIT_SPAN_STATE, NULL, "flip before the last sweep is done");
 		fprintf(stderr, "gc: flip before the last sweep is done\n");
 		abort();
 	}

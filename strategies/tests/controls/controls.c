@@ -32,6 +32,7 @@
 #define CHILD_LIMIT_S 300 /* of a hang: a busy machine is slow */
 /* The sound version has nothing to be caught by, and runs all its rounds: so many at most. */
 #define MAX_SOUND_ROUNDS 4u
+#define N_AT_ONCE 8u
 
 struct control_case {
 	enum control control;
@@ -44,37 +45,37 @@ struct control_case {
 };
 
 static const struct control_case cases[] = {
-	{CONTROL_no_exclusion, "immediate", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 4,
+	{CONTROL_no_exclusion, "immediate", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 16,
 	 FREED_TOO_EARLY},
-	{CONTROL_epoch_early, "ebr", "batch=2", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 4,
+	{CONTROL_epoch_early, "ebr", "batch=2", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 16,
 	 FREED_TOO_EARLY},
 	{CONTROL_exit_drops, "ebr", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 64, 300, 2, FAULT(LOST)},
 	/* The thread left out still allocates from spans of the old generation, and retires into them. */
 	{CONTROL_handshake_skips, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48,
-	 500, 6, FREED_TOO_EARLY | FAULT(SPAN_STATE) | FAULT(LOST)},
+	 500, 16, FREED_TOO_EARLY | FAULT(SPAN_STATE) | FAULT(LOST)},
 	{CONTROL_no_barrier, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 600, 16,
 	 FAULT(UNMARKED)},
-	{CONTROL_plain_mark, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 200, 500, 6,
+	{CONTROL_plain_mark, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 200, 500, 16,
 	 FAULT(UNMARKED)},
 	{CONTROL_aba, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_GO, 24, 800, 40,
 	 FAULT(READ_WRONG)},
 	/* The keys are not there yet; what is inserted meanwhile is overwritten, and its payload leaked. */
 	{CONTROL_mark_before_copy, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600,
 	 400, 16, FAULT(KEY_MISSED) | FAULT(MAP_INVALID) | FAULT(LEAKED)},
-	{CONTROL_alloc_white, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 500, 6,
+	{CONTROL_alloc_white, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 500, 16,
 	 FAULT(UNMARKED)},
 	{CONTROL_sweep_twice, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 300, 500,
-	 8, FAULT(SWEPT_TWICE) | FAULT(DOUBLE_FREE) | FAULT(SPAN_STATE)},
+	 16, FAULT(SWEPT_TWICE) | FAULT(DOUBLE_FREE) | FAULT(SPAN_STATE)},
 	/* The second time it may have been freed. */
 	{CONTROL_double_retire, "ebr", NULL, HMAP_PLAIN, HMAP_UNLINK_EMPTY, 600, 400, 3,
 	 FAULT(DOUBLE_RETIRE) | FAULT(RETIRE_FREED)},
 	{CONTROL_shared_bit, "mark", "trigger=hand,bits=header", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY,
 	 200, 200, 2, FAULT(MAP_INVALID)},
-	{CONTROL_early_exit, "ebr", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 400, 4,
+	{CONTROL_early_exit, "ebr", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 400, 16,
 	 FREED_TOO_EARLY},
 	{CONTROL_leak_chain, "sweepgen", "trigger=hand", HMAP_PLAIN, HMAP_UNLINK_EMPTY, 600, 300, 3,
 	 FAULT(LEAKED)},
-	{CONTROL_no_recheck, "hazard", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 500, 4,
+	{CONTROL_no_recheck, "hazard", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 500, 16,
 	 FREED_TOO_EARLY},
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
@@ -137,11 +138,10 @@ static void run_seed(const struct control_case *c, bool is_broken, uint64_t seed
 	_exit(0);
 }
 
-/* The child's exit code; -signal when it was killed. */
-static int run_child(const struct control_case *c, bool is_broken, uint64_t seed, bool is_verbose)
+static pid_t start_child(const struct control_case *c, bool is_broken, uint64_t seed,
+			 bool is_verbose)
 {
 	const pid_t pid = fork();
-	int status;
 
 	if (pid < 0) {
 		perror("fork");
@@ -153,6 +153,14 @@ static int run_child(const struct control_case *c, bool is_broken, uint64_t seed
 		alarm(CHILD_LIMIT_S);
 		run_seed(c, is_broken, seed, is_verbose);
 	}
+	return pid;
+}
+
+/* The child's exit code; -signal when it was killed. */
+static int wait_for_child(pid_t pid)
+{
+	int status;
+
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return 2;
@@ -190,36 +198,54 @@ static void print_names(const unsigned *n_by_fault)
 	}
 }
 
+/* Exit codes of n seeds, N_AT_ONCE at a time: a perturbed thread sleeps and yields most of its time. */
+static void run_seeds(const struct control_case *c, bool is_broken, unsigned first, unsigned n,
+		      int *codes)
+{
+	pid_t pids[N_AT_ONCE];
+
+	fflush(stdout);
+	for (unsigned i = 0; i < n + N_AT_ONCE; i++) {
+		if (i >= N_AT_ONCE && i - N_AT_ONCE < n)
+			codes[i - N_AT_ONCE] = wait_for_child(pids[i % N_AT_ONCE]);
+		if (i < n)
+			pids[i % N_AT_ONCE] = start_child(c, is_broken, first + i, false);
+	}
+}
+
 static int run_case(const struct control_case *c, unsigned n_seeds, unsigned n_sound,
 		    unsigned first)
 {
 	unsigned n_by_fault[AUDIT_N_FAULTS] = {0}, n_caught = 0, n_alarms = 0;
+	int *codes = calloc(n_seeds + n_sound + 1, sizeof(*codes));
 
-	for (unsigned seed = first; seed < first + n_seeds; seed++) {
-		const int code = run_child(c, true, seed, false);
-		const int fault = code - EXIT_FAULT;
+	if (!codes)
+		return 2;
+	run_seeds(c, true, first, n_seeds, codes);
+	run_seeds(c, false, first, n_sound, codes + n_seeds);
+	for (unsigned i = 0; i < n_seeds; i++) {
+		const int fault = codes[i] - EXIT_FAULT;
 
 		if (fault >= 0 && fault < AUDIT_N_FAULTS && (c->expected >> fault & 1)) {
 			n_caught++;
 			n_by_fault[fault]++;
 		} else {
 			fprintf(stderr, "%s, seed %u: not named: %s\n", control_names[c->control],
-				seed, outcome_text(code));
+				first + i, outcome_text(codes[i]));
 		}
 	}
-	for (unsigned seed = first; seed < first + n_sound; seed++) {
-		const int code = run_child(c, false, seed, false);
-
-		if (!code)
+	for (unsigned i = n_seeds; i < n_seeds + n_sound; i++) {
+		if (!codes[i])
 			continue;
 		n_alarms++;
 		fprintf(stderr, "%s, seed %u: the sound version alarms: %s\n",
-			control_names[c->control], seed, outcome_text(code));
+			control_names[c->control], first + i - n_seeds, outcome_text(codes[i]));
 	}
 	printf("%s,\"%s%s%s\",\"%s\",", control_names[c->control], c->strategy,
 	       c->options ? ":" : "", c->options ? c->options : "", control_texts[c->control]);
 	print_names(n_by_fault);
 	printf(",%u,%u,%u,%u,%u\n", n_caught, n_seeds, n_alarms, n_sound, first);
+	free(codes);
 	return n_caught == n_seeds && n_alarms == 0 ? 0 : 1;
 }
 
@@ -245,9 +271,11 @@ int main(int argc, char **argv)
 			return run_case(&cases[i], (unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]),
 					(unsigned)atoi(argv[4]));
 		if (!strcmp(argv[2], "replay"))
-			return say(run_child(&cases[i], true, strtoull(argv[3], NULL, 10), true));
+			return say(wait_for_child(
+				start_child(&cases[i], true, strtoull(argv[3], NULL, 10), true)));
 		if (!strcmp(argv[2], "sound"))
-			return say(run_child(&cases[i], false, strtoull(argv[3], NULL, 10), true));
+			return say(wait_for_child(
+				start_child(&cases[i], false, strtoull(argv[3], NULL, 10), true)));
 		break;
 	}
 	fprintf(stderr,
