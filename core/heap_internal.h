@@ -102,7 +102,6 @@ struct heap {
 	/* under lock */
 	struct heap_region arena, meta, pages_table, spans_table, meta_table;
 	struct page_info *pages;
-	struct heap_span *spans;
 	struct heap_span *free_spans; /* structs to be used again, by next */
 	uint32_t bins[HEAP_N_BINS];
 	uint64_t bin_mask;

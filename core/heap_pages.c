@@ -141,7 +141,7 @@ int heap_pages_init(struct heap *h)
 	h->look.n_pages = h->arena.bytes / HEAP_PAGE_BYTES;
 	h->look.page_spans = (void *)h->pages_table.base;
 	h->pages = (struct page_info *)(h->look.page_spans + h->look.n_pages);
-	h->spans = (struct heap_span *)h->spans_table.base;
+	h->look.spans = (struct heap_span *)h->spans_table.base;
 	h->look.meta_base = (uintptr_t)h->meta.base;
 	h->look.meta_spans = (struct heap_span **)h->meta_table.base;
 	/* Page 0 stays unused: 0 ends lists of pages, and no object packs to 0 (heap_packing()). */
@@ -447,7 +447,7 @@ struct heap_span *heap_span_struct_take(struct heap *h)
 		return s;
 	}
 	n = load_relaxed(&h->n_spans); /* written under this lock only */
-	s = &h->spans[n];
+	s = &h->look.spans[n];
 	s->index = n;
 	/* Pairs with the acquire in heap_n_spans().  A struct never used is all zero: released. */
 	store_release(&h->n_spans, n + 1);

@@ -33,33 +33,31 @@
 
 #define HEAP_PAGE_BYTES 8192
 
-/* Four cache lines: what a free or a sweep of any span reads; what changes with the span's place, and what
- * goes with it; the rest; what the owner writes with each allocation.  All but the atomic members, the
- * list's and the owner's are constant while the span exists. */
+/* Four cache lines: the shape, constant while the span exists; its place, and all that a sweep with nothing to free
+ * reads (it touches this line and the bits); the rest; what the owner writes with each allocation.  All but the
+ * atomic members, the list's and the owner's are constant while the span exists. */
 struct heap_span {
 	char *base;	       /* first object */
 	uint64_t divide_magic; /* (offset * magic) >> 32 = object index; Go's divMul */
 	uint32_t elem_bytes;   /* distance of objects; a large span: its whole size */
 	uint32_t n_elems;
-	uint32_t n_words;   /* 64-bit words per bit array */
+	uint32_t index;	    /* in heap_span_at() */
 	uint8_t class;	    /* enum obj_class */
 	uint8_t size_class; /* 0: large */
 	bool is_large;
-	_Atomic(uint64_t) *alloc_bits;
-	uint64_t tail_pad; /* bits of the last word beyond n_elems; always set in alloc_bits */
+	size_t object_bytes; /* as requested (large spans; small ones: elem_bytes) */
 	struct heap_stamps *stamps;
 	char *nodes;
 
 	_Atomic(uint32_t) central_state __attribute__((aligned(64))); /* its place: heap_spans.c */
 	_Atomic(uint32_t) sweepgen;				      /* collector's */
-	_Atomic(struct heap_cache *)
-		owner; /* the cache whose current span it is; written by its thread */
 	_Atomic(uint64_t) state_since_ticks; /* collector's, for the time in each state */
+	uint32_t n_pages;
+	uint32_t n_words;  /* 64-bit words per bit array */
+	uint64_t tail_pad; /* bits of the last word beyond n_elems; always set in alloc_bits */
+	_Atomic(uint64_t) *alloc_bits;
 	_Atomic(uint64_t) *dead_bits[2];
 	_Atomic(uint64_t) *mark_bits;
-	size_t object_bytes; /* as requested (large spans; small ones: elem_bytes) */
-	uint32_t n_pages;
-	uint32_t index; /* in heap_span_at() */
 
 	struct heap_span *next __attribute__((aligned(64))),
 		*prev;	    /* under the lock of its class */
@@ -74,6 +72,8 @@ struct heap_span {
 	_Atomic(uint32_t) cache_index; /* the word of alloc_bits that cache_word belongs to */
 	bool needs_zero;	       /* objects still to be claimed may hold old contents */
 	bool is_fresh;		       /* nothing was claimed since it was made */
+	_Atomic(struct heap_cache *)
+		owner; /* the cache whose current span it is; written by its thread */
 };
 
 /* The head of struct heap, open so that the look-ups below are inlined.  Constant after
@@ -84,6 +84,7 @@ struct heap_lookup {
 	_Atomic(struct heap_span *) *page_spans; /* per page of the arena */
 	uintptr_t meta_base;
 	struct heap_span **meta_spans; /* per 256 bytes of the metadata that hold nodes */
+	struct heap_span *spans;       /* by index */
 	enum heap_kind kind;
 	uint32_t node_bytes;
 	uint64_t node_magic; /* (offset * magic) >> 32 = offset / node_bytes */
@@ -114,7 +115,20 @@ static inline void *heap_span_object(const struct heap_span *s, uint32_t i)
 /* Enumerate spans by index: 0 <= i < heap_n_spans().  An entry may be NULL (released).  A span's struct
  * is never unmapped while the heap lives, so a stale pointer may be read (its index and sweepgen tell). */
 uint32_t heap_n_spans(const struct heap *h);
-struct heap_span *heap_span_at(const struct heap *h, uint32_t i);
+static inline struct heap_span *heap_span_at(const struct heap *h, uint32_t i)
+{
+	struct heap_span *s = &((const struct heap_lookup *)h)->spans[i];
+
+	/* acquire: pairs with the stores of the place after span_create() */
+	return load_acquire(&s->central_state) ? s : NULL;
+}
+/* Fetch the line of the span's place and bit arrays. */
+static inline void heap_span_prefetch(const struct heap *h, uint32_t i)
+{
+	const struct heap_span *s = &((const struct heap_lookup *)h)->spans[i];
+
+	__builtin_prefetch(&s->central_state, 1);
+}
 
 /* Free every object whose bit is set in `dead` (n_words words), all at once: reusable on return.  The
  * caller owns the span's sweep; the span may be cached by another thread only if the caller has

@@ -751,14 +751,6 @@ uint32_t heap_n_spans(const struct heap *h)
 	return load_acquire(&h->n_spans); /* pairs with heap_span_struct_take() */
 }
 
-struct heap_span *heap_span_at(const struct heap *h, uint32_t i)
-{
-	struct heap_span *s = &h->spans[i];
-
-	/* acquire: pairs with the stores of the place after span_create() */
-	return load_acquire(&s->central_state) ? s : NULL;
-}
-
 void span_heap_visit(struct heap *h, heap_visit_fn *fn, void *ctx)
 {
 	const struct heap_audit *audit = h->config.audit;

@@ -85,6 +85,28 @@ static void gc_tally_leave(struct gc_tally *tally, const struct gc *gc, struct h
 	store_relaxed(&s->state_since_ticks, now);
 }
 
+/* Spans taken at once.  Each stayed swept until the flip, and has needed sweeping since. */
+struct gc_taken {
+	uint32_t n_spans;
+	uint64_t n_pages;
+	uint64_t swept_ticks; /* sum of the times from the last sweep to the flip */
+};
+
+static void gc_tally_taken(struct gc_tally *tally, const struct gc *gc,
+			   const struct gc_taken *taken, uint64_t now_ticks)
+{
+	const uint64_t flip = load_relaxed(&gc->sweep.safe_ticks); /* relaxed: statistics */
+	const uint64_t waited = now_ticks > flip ? now_ticks - flip : 0;
+
+	tally->n_spans += taken->n_spans;
+	tally->n_pages += taken->n_pages;
+	tally->state_ticks[GC_SPAN_SWEPT] += taken->swept_ticks;
+	tally->state_ticks[GC_SPAN_NEEDS] += waited * taken->n_spans;
+	tally->n_stays[GC_SPAN_SWEPT] += taken->n_spans;
+	tally->n_stays[GC_SPAN_NEEDS] += taken->n_spans;
+	tally->n_stays[GC_SPAN_SWEEPING] += taken->n_spans; /* its time is counted by the step */
+}
+
 static void gc_tally_states(struct gc *gc, const struct gc_tally *tally)
 {
 	for (unsigned i = 0; i < GC_N_SPAN_STATES; i++) {
@@ -191,12 +213,50 @@ static uint64_t gc_sweep_account(struct gc *gc, struct gc_thread *g, struct heap
 	return n;
 }
 
+/* A sweep ends: sg-1, which we made it, becomes sg. */
+static inline void gc_sweep_release(struct gc *gc, struct heap_span *s, uint32_t sg)
+{
+	const uint32_t found = load_relaxed(&s->sweepgen); /* relaxed: ours */
+
+	if (unlikely(found != sg - 1)) {
+		audit_report(gc->r, AUDIT_SWEPT_TWICE, s->base, "its first object");
+		gc_span_die(gc, s, found, "swept by two");
+	}
+	/* release: pairs with gc_sweep_cached(), which must see the mark bits cleared */
+	store_release(&s->sweepgen, sg);
+}
+
+/* Nothing of the span is dead, and no bit is left that the sweep would clear.  What most spans of most cycles are:
+ * one pass over the words, nothing written unless it marks.  False: the long way finds out. */
+static inline bool gc_sweep_is_clean(const struct gc *gc, struct heap_span *s, bool marks)
+{
+	const uint32_t n_words = s->n_words;
+	uint64_t any = 0;
+
+	if (!marks) {
+		/* relaxed, both: as in gc_sweep_dead() */
+		const _Atomic(uint64_t) *half = s->dead_bits[~load_relaxed(&gc->generation) & 1];
+
+		for (uint32_t w = 0; w < n_words; w++)
+			any |= load_relaxed(&half[w]);
+		return !any;
+	}
+	if (gc->opt.bits != GC_BITS_SIDE || s->tail_pad == ~UINT64_C(1))
+		return false; /* one object: an array has a bit per bucket to clear, too */
+	for (uint32_t w = 0; w < n_words; w++) /* acquire, relaxed: as in gc_mark_dead() */
+		any |= load_acquire(&s->alloc_bits[w]) & ~load_relaxed(&s->mark_bits[w]) &
+		       ~(w == n_words - 1 ? s->tail_pad : 0);
+	for (uint32_t w = 0; !any && w < n_words; w++)
+		store_relaxed(&s->mark_bits[w], 0); /* relaxed: published by gc_sweep_release() */
+	return !any;
+}
+
 /* The state is sg-1, and we made it so.  How many objects were freed; the span may be gone then. */
 static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_span *s,
 			      struct gc_tally *tally, uint64_t now_ticks)
 {
-	const uint32_t sg =
-		load_relaxed(&gc->sweep.sweepgen); /* relaxed: does not change while we sweep */
+	/* relaxed: does not change while we sweep */
+	const uint32_t sg = load_relaxed(&gc->sweep.sweepgen);
 	uint64_t dead[GC_SWEEP_MAX_WORDS], n = 0;
 	bool any;
 
@@ -209,16 +269,8 @@ static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_sp
 		tally->n_freed += n;
 		tally->freed_bytes += n * gc_span_charge_bytes(s);
 	}
-	tally->n_spans++;
-	tally->n_pages += s->n_pages;
-	tally->n_stays[GC_SPAN_SWEEPING]++;	    /* its time is counted by the step */
-	if (load_relaxed(&s->sweepgen) != sg - 1) { /* relaxed: ours */
-		audit_report(gc->r, AUDIT_SWEPT_TWICE, s->base, "its first object");
-		gc_span_die(gc, s, load_relaxed(&s->sweepgen), "swept by two");
-	}
-	/* Swept before its objects are handed out: whoever allocates one must find the span usable.  release:
-	 * pairs with gc_sweep_cached(), which must see the mark bits cleared. */
-	store_release(&s->sweepgen, sg);
+	/* Swept before its objects are handed out: whoever allocates one must find the span usable. */
+	gc_sweep_release(gc, s, sg);
 	/* From here on an empty span may be anybody's, except while objects of ours keep it. */
 	if (any)
 		heap_span_free_bits(g->t->cache, s, dead);
@@ -230,23 +282,29 @@ static uint32_t gc_span_class(unsigned class, unsigned size_class)
 	return class << 8 | size_class;
 }
 
-/* Become the sweeper of a span that needs it. */
-static bool gc_sweep_try(struct gc *gc, struct heap_span *s, struct gc_tally *tally,
-			 uint64_t now_ticks)
+/* Become the sweeper of a span that needs it; sg is the collector's sweepgen.  It leaves sg-2 now. */
+static inline bool gc_sweep_take(const struct gc *gc, struct heap_span *s, uint32_t sg,
+				 struct gc_taken *taken, uint64_t now_ticks)
 {
-	uint32_t expected =
-		load_relaxed(&gc->sweep.sweepgen) - 2; /* relaxed: see gc_sweep_some() */
+	/* relaxed: stands while we sweep */
+	const uint64_t flip = load_relaxed(&gc->sweep.safe_ticks);
+	uint32_t expected = sg - 2;
+	uint64_t since;
 
 	if (load_relaxed(&s->sweepgen) != expected) /* relaxed: the CAS decides */
 		return false;
 	if (CONTROL(sweep_twice)) {
 		PERTURB_HERE();
-		store_release(&s->sweepgen, expected + 1);
+		store_release(&s->sweepgen, sg - 1);
 	}
 	/* acquire: pairs with gc_sweep_uncached() and gc_sweep_created() */
-	else if (!cas_acq_rel(&s->sweepgen, &expected, expected + 1))
+	else if (!cas_acq_rel(&s->sweepgen, &expected, sg - 1))
 		return false;
-	gc_tally_leave(tally, gc, s, GC_SPAN_NEEDS, GC_SPAN_SWEPT, now_ticks);
+	since = load_relaxed(&s->state_since_ticks); /* relaxed, both: ours, as the state */
+	store_relaxed(&s->state_since_ticks, now_ticks);
+	taken->swept_ticks += flip > since ? flip - since : 0;
+	taken->n_pages += s->n_pages;
+	taken->n_spans++;
 	return true;
 }
 
@@ -256,27 +314,29 @@ enum {
 	GC_SWEEP_N_AHEAD = 16
 }; /* indexes claimed at once by the background; their lines are fetched together */
 
-/* The next spans of the table; 0: the cursor is at its end. */
-static uint32_t gc_sweep_claim(struct gc *gc, uint32_t n_max, struct heap_span **spans)
+/* Spans taken together.  Taking them fetches their bits, which are looked at when the next have been taken: both the
+ * line of the span and that of its bits were mostly written by another core, some 100 ns away. */
+struct gc_sweep_batch {
+	struct heap_span *spans[GC_SWEEP_N_AHEAD];
+	uint32_t n;
+};
+
+/* The next spans of the table: the first of n; 0: the cursor is at its end. */
+static uint32_t gc_sweep_claim(struct gc *gc, uint32_t n_max, uint32_t *first)
 {
 	struct gc_sweep *sweep = &gc->sweep;
 	/* Before the cursor: if the cursor was set back since, this was false.  acquire: pairs with
 	 * gc_sweep_set_final() */
 	const bool is_final = load_acquire(&sweep->is_final);
-	uint32_t first, n = 0;
 
 	/* acquire: pairs with gc_sweep_flip(), for n_end; relaxed is enough for who gets which index */
 	if (load_acquire(&sweep->cursor) >= sweep->n_end ||
-	    (first = add_relaxed(&sweep->cursor, n_max)) >= sweep->n_end) {
+	    (*first = add_relaxed(&sweep->cursor, n_max)) >= sweep->n_end) {
 		if (is_final)
 			store_release(&sweep->is_drained, true); /* pairs with gc_sweep_is_done() */
 		return 0;
 	}
-	for (; n < n_max && first + n < sweep->n_end; n++) {
-		spans[n] = heap_span_at(gc->heap, first + n);
-		__builtin_prefetch(spans[n]);
-	}
-	return n;
+	return sweep->n_end - *first < n_max ? sweep->n_end - *first : n_max;
 }
 
 struct gc_sweeper {
@@ -288,28 +348,60 @@ struct gc_sweeper {
 	bool has_wanted;
 };
 
-/* Claim those that need sweeping, fetching their bits, then sweep them. */
-static void gc_sweep_spans(struct gc *gc, struct gc_thread *g, struct heap_span **spans, uint32_t n,
-			   struct gc_sweeper *sweeper)
+/* Take those of n spans that need sweeping, and fetch what comes after them. */
+static void gc_sweep_take_some(struct gc *gc, uint32_t first, uint32_t n,
+			       struct gc_sweeper *sweeper, struct gc_sweep_batch *batch)
 {
-	uint32_t n_mine = 0;
+	/* relaxed: see gc_sweep_some() */
+	const uint32_t sg = load_relaxed(&gc->sweep.sweepgen);
+	struct gc_taken taken = {0};
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct heap_span *s = spans[i];
+	for (uint32_t i = first + n; i < first + 2 * n && i < gc->sweep.n_end; i++)
+		heap_span_prefetch(gc->heap, i);
+	for (uint32_t i = first; i < first + n; i++) {
+		struct heap_span *s = heap_span_at(gc->heap, i);
 
-		if (!s || !gc_sweep_try(gc, s, &sweeper->tally, sweeper->now_ticks))
+		if (!s || !gc_sweep_take(gc, s, sg, &taken, sweeper->now_ticks))
 			continue;
-		__builtin_prefetch(s->alloc_bits, 1);
-		spans[n_mine++] = s;
+		__builtin_prefetch(s->alloc_bits, 1); /* the others lie behind them */
+		batch->spans[taken.n_spans - 1] = s;
 	}
-	for (uint32_t i = 0; i < n_mine; i++) {
-		struct heap_span *s = spans[i];
+	batch->n = taken.n_spans;
+	gc_tally_taken(&sweeper->tally, gc, &taken, sweeper->now_ticks);
+}
+
+/* Spans with nothing dead, mostly all of them, end here; the others go the long way. */
+static inline void gc_sweep_spans(struct gc *gc, struct gc_thread *g, struct gc_sweeper *sweeper,
+				  struct gc_sweep_batch *batch, bool marks)
+{
+	/* relaxed: see gc_sweep_some() */
+	const uint32_t sg = load_relaxed(&gc->sweep.sweepgen);
+	uint32_t n_dead = 0;
+
+	for (uint32_t i = 0; i < batch->n; i++) {
+		if (likely(gc_sweep_is_clean(gc, batch->spans[i], marks)))
+			gc_sweep_release(gc, batch->spans[i], sg);
+		else
+			batch->spans[n_dead++] = batch->spans[i];
+	}
+	batch->n = 0;
+	for (uint32_t i = 0; i < n_dead; i++) {
+		struct heap_span *s = batch->spans[i];
 		const uint32_t class = gc_span_class(s->class, s->size_class);
 
 		if (gc_sweep_span(gc, g, s, &sweeper->tally, sweeper->now_ticks) &&
 		    class == sweeper->wanted)
 			sweeper->has_wanted = true;
 	}
+}
+
+static void gc_sweep_taken(struct gc *gc, struct gc_thread *g, struct gc_sweeper *sweeper,
+			   struct gc_sweep_batch *batch)
+{
+	if (gc->kind->marks) /* two loops, each without the other's questions */
+		gc_sweep_spans(gc, g, sweeper, batch, true);
+	else
+		gc_sweep_spans(gc, g, sweeper, batch, false);
 }
 
 /* Sweep at least n_wanted spans, if there are as many, n_ahead (at most GC_SWEEP_N_AHEAD) at a time; stop early
@@ -319,9 +411,9 @@ static uint64_t gc_sweep_some(struct gc *gc, struct gc_thread *g, struct gc_swee
 			      uint64_t n_wanted, uint32_t n_ahead)
 {
 	const uint64_t before = sweeper->tally.n_spans;
-	struct heap_span *spans[GC_SWEEP_N_AHEAD];
+	struct gc_sweep_batch batches[2] = {{.n = 0}, {.n = 0}};
 	uint64_t n_swept;
-	uint32_t n;
+	uint32_t first, n, k = 0;
 
 	/* acquire: pairs with gc_sweep_flip(): a sweeper that sees the new cursor sees the new generation */
 	if (load_acquire(&gc->sweep.is_drained))
@@ -330,8 +422,13 @@ static uint64_t gc_sweep_some(struct gc *gc, struct gc_thread *g, struct gc_swee
 	 * read), so it cannot advance the generation under a sweeper.  seq_cst: store, then load. */
 	add_seq_cst(&gc->sweep.n_active, 1);
 	while (!load_seq_cst(&gc->sweep.is_drained) && sweeper->tally.n_spans - before < n_wanted &&
-	       !sweeper->has_wanted && (n = gc_sweep_claim(gc, n_ahead, spans)) > 0)
-		gc_sweep_spans(gc, g, spans, n, sweeper);
+	       !sweeper->has_wanted && (n = gc_sweep_claim(gc, n_ahead, &first)) > 0) {
+		gc_sweep_take_some(gc, first, n, sweeper, &batches[k]);
+		k = !k && n_ahead > 1; /* an allocator looks at each span at once: it may be enough */
+		gc_sweep_taken(gc, g, sweeper, &batches[k]);
+	}
+	gc_sweep_taken(gc, g, sweeper, &batches[0]);
+	gc_sweep_taken(gc, g, sweeper, &batches[1]);
 	n_swept = sweeper->tally.n_spans - before;
 	if (sweeper->by == GC_SWEPT_ALLOCATOR) /* before the sweep can be done and is logged */
 		gc_tally_publish(gc, g, sweeper->by, &sweeper->tally);
@@ -525,12 +622,14 @@ bool gc_sweep_grow(void *ctx, struct heap_cache *c, unsigned class, unsigned siz
 static void gc_sweep_own(struct gc *gc, struct heap_span *s, uint64_t now_ticks)
 {
 	struct gc_tally tally = {0};
+	struct gc_taken taken = {0};
 	struct gc_thread *g;
 
 	add_seq_cst(&gc->sweep.n_active, 1); /* as in gc_sweep_some() */
 	/* relaxed: the cache is the caller's own */
 	g = gc_thread_of_cache(gc, load_relaxed(&s->owner));
-	if (g && gc_sweep_try(gc, s, &tally, now_ticks)) {
+	if (g && gc_sweep_take(gc, s, load_relaxed(&gc->sweep.sweepgen), &taken, now_ticks)) {
+		gc_tally_taken(&tally, gc, &taken, now_ticks);
 		gc_sweep_span(gc, g, s, &tally, now_ticks);
 		gc_tally_publish(gc, g, GC_SWEPT_ALLOCATOR, &tally);
 	}
@@ -579,7 +678,7 @@ void gc_sweep_uncached(void *ctx, struct heap_span *s)
 		/* Cached before this sweep began: it needs sweeping.  The live bytes were counted anew at the
 		 * flip. */
 		gc_span_note(gc, s, GC_SPAN_STALE, GC_SPAN_CACHED, now);
-		store_release(&s->sweepgen, sg - 2); /* pairs with gc_sweep_try() */
+		store_release(&s->sweepgen, sg - 2); /* pairs with gc_sweep_take() */
 		return;
 	}
 	if (state != sg + 3)

@@ -14,8 +14,8 @@
  *
  *   from      to     by                               where
  *   (new)     sg     whoever makes the span           gc_sweep_created()
- *   sg-2      sg-1   one sweeper                      gc_sweep_try()
- *   sg-1      sg     the same                         gc_sweep_span()
+ *   sg-2      sg-1   one sweeper                      gc_sweep_take()
+ *   sg-1      sg     the same                         gc_sweep_release()
  *   sg        sg+3   the owner of the cache           gc_sweep_cached()
  *   sg+3      sg     the same                         gc_sweep_uncached()
  *   sg+1      sg-2   the same, at its flush           gc_sweep_uncached()
