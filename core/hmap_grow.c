@@ -215,6 +215,7 @@ static bool hmap_grow_locked(struct hmap *m, struct reclaim_thread *t, struct ta
 	store_relaxed(&m->iterator_flags,
 		      load_relaxed(&m->iterator_flags) & ITERATOR ? OLD_ITERATOR : 0);
 	store_relaxed(&m->nevacuate, 0);
+	store_relaxed(&m->help_next, 0);
 	store_relaxed(&m->noverflow, 0);
 	if (table)
 		counter_add(&m->n_growths, 1);
@@ -562,6 +563,43 @@ static void hmap_grow_help(struct hmap *m, struct reclaim_thread *t, struct tabl
 		store_release(stripe, 0);
 }
 
+/* The next bucket that nobody was sent to.  Several writers; relaxed, all: a hint, the bucket's lock decides. */
+static uint64_t hmap_help_next(struct hmap *m)
+{
+	const uint64_t done = load_relaxed(&m->nevacuate);
+	const uint64_t next = add_relaxed(&m->help_next, 1);
+
+	if (next >= done)
+		return next;
+	store_relaxed(&m->help_next, done + 1); /* one thread alone had come so far */
+	return done;
+}
+
+/* The share of a write beside its own bucket: the bucket at nevacuate, as in Go.  Several writers would all find that
+ * one busy and lose their share, for as long as whoever is at it has no processor (1.5 writes a bucket with two,
+ * 2.5 with four, against 0.7 with one); so each is sent to another, and nevacuate passes over these later.  What they
+ * skipped because its own writer was at it is left to the writes after them, at nevacuate. */
+static void hmap_grow_share(struct hmap *m, struct reclaim_thread *t, struct table *table,
+			    uint64_t next)
+{
+	enum { MAX_LOOKS = 16 }; /* over evacuated and busy ones: half are, at the end */
+
+	/* As the write found it when it began. */
+	for (unsigned i = 0; !m->locals[t->index].is_alone && i < MAX_LOOKS; i++) {
+		const uint64_t index = hmap_help_next(m);
+
+		if (index > table->old_mask)
+			break;
+		if (hmap_is_evacuated(&table->old[index]))
+			continue;
+		hmap_grow_help(m, t, table, index);
+		if (hmap_is_evacuated(&table->old[index]))
+			return;
+	}
+	if (next <= table->old_mask && !hmap_is_evacuated(&table->old[next]))
+		hmap_grow_help(m, t, table, next);
+}
+
 void hmap_grow_work(struct hmap *m, struct reclaim_thread *t, struct table *table, uint64_t hash)
 {
 	const uint64_t own = hash & table->old_mask;
@@ -572,10 +610,9 @@ void hmap_grow_work(struct hmap *m, struct reclaim_thread *t, struct table *tabl
 	if (hmap_table(m) != table || ((m->flags & READER_LOCKS) && !t->map_lock))
 		return;
 	next = load_relaxed(&m->nevacuate);
-	if (next <= table->old_mask) {
-		hmap_grow_help(m, t, table, next);
-		if (!hmap_is_evacuated(&table->old[next]))
-			return; /* busy, or out of memory */
-	}
-	hmap_advance(m, t, table, next);
+	hmap_grow_share(m, t, table, next);
+	if (hmap_table(m) != table)
+		return;
+	if (next > table->old_mask || hmap_is_evacuated(&table->old[next]))
+		hmap_advance(m, t, table, next);
 }

@@ -126,6 +126,7 @@ struct hmap {
 	_Atomic(uint32_t) noverflow;
 	_Atomic(uint32_t) grow_lock;	  /* begin and end of growth, nevacuate */
 	_Atomic(uint64_t) nevacuate;	  /* written under grow_lock */
+	_Atomic(uint64_t) help_next;	  /* where the next of several writers helps; a hint */
 	_Atomic(uint32_t) iterator_flags; /* ITERATOR | OLD_ITERATOR */
 	_Atomic(uint64_t) n_growths;
 	_Atomic(uint64_t) rng; /* overflow sampling at B >= 16, seeds */
