@@ -424,7 +424,8 @@ static uint64_t gc_sweep_some(struct gc *gc, struct gc_thread *g, struct gc_swee
 	while (!load_seq_cst(&gc->sweep.is_drained) && sweeper->tally.n_spans - before < n_wanted &&
 	       !sweeper->has_wanted && (n = gc_sweep_claim(gc, n_ahead, &first)) > 0) {
 		gc_sweep_take_some(gc, first, n, sweeper, &batches[k]);
-		k = !k && n_ahead > 1; /* an allocator looks at each span at once: it may be enough */
+		k = !k &&
+		    n_ahead > 1; /* an allocator looks at each span at once: it may be enough */
 		gc_sweep_taken(gc, g, sweeper, &batches[k]);
 	}
 	gc_sweep_taken(gc, g, sweeper, &batches[0]);
