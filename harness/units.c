@@ -215,6 +215,10 @@ static char *units_format(char *buf, size_t size, double value, double step,
 		snprintf(buf, size, "%s", isnan(value) ? "nan" : value < 0 ? "-inf" : "inf");
 		return buf;
 	}
+	if (magnitude > 0 && magnitude < 0.01) { /* per operation, events are that rare */
+		snprintf(buf, size, "%.3g%s%s", value, **names ? " " : "", *names);
+		return buf;
+	}
 	/* The step is taken where rounding to three digits would reach it: 999.7 us is 1.00 ms. */
 	while (names[1] && magnitude >= step - 0.5) {
 		magnitude /= step;

@@ -7,7 +7,7 @@
 
 #include "report/figures.h"
 
-enum { HEAT_MAX_COLUMNS = 48, HEAT_CELL_W = 66, HEAT_CELL_H = 30, HEAD_H = 56, PARETO_W = 960 };
+enum { HEAT_MAX_COLUMNS = 48, HEAT_CELL_W = 72, HEAT_CELL_H = 30, HEAD_H = 56, PARETO_W = 960 };
 
 /* "metric/phase/stat" or "metric/stat" taken apart; `buf` holds the parts. */
 static void heat_query(const struct figure_set *set, char *buf, size_t size,

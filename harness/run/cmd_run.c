@@ -71,7 +71,8 @@ static int run_repetitions(const struct run_config *config, int argc, char **arg
 
 		if (child == NULL)
 			return EXIT_CELLS_FAILED;
-		printf("repetition %u of %u\n", rep, config->n_reps);
+		if (!config->quiet)
+			printf("repetition %u of %u\n", rep, config->n_reps);
 		fflush(stdout);
 		const int code = run_child(child);
 

@@ -62,6 +62,7 @@ const struct cli_option run_options[] = {
 	{"seed", "N", "1", "of all random numbers"},
 	{"reps", "N", "1", "repetitions, each a fresh process"},
 	{"rep", "N", NULL, "number of this repetition, for the rows"},
+	CLI_OPTION_QUIET,
 	{"scenario", "NAME", "run", "for the rows"},
 	{"run-id", "ID", NULL, "for the rows; default: made from time and process"},
 	{"cell-id", "ID", NULL, "for the rows; default: a hash of the load and the strategy"},
@@ -291,6 +292,7 @@ static int config_choices(struct run_config *c, const struct cli_args *args)
 	c->alloc_text = cli_get(args, "alloc");
 	c->audit = cli_given(args, "audit") != NULL;
 	c->gc_log = cli_given(args, "gc-log") != NULL;
+	c->quiet = cli_given(args, "quiet") != NULL;
 	c->trace_json = cli_given(args, "trace-json") != NULL;
 	c->huge_pages = cli_given(args, "huge-pages") != NULL;
 	c->tracking_cost = c->tracking_cost && c->tracking;

@@ -53,6 +53,7 @@ struct run_config {
 	bool tracking_cost;
 	bool audit;
 	bool gc_log;
+	bool quiet; /* prints only errors, and checks that failed */
 	bool trace_json;
 	bool huge_pages;
 	const char *out_dir;

@@ -84,7 +84,8 @@ static int run_report_stage(struct run *run, const struct stage_result *s)
 		error = run_output_histograms(&run->output, s);
 	run_output_trace(&run->output, run->in, s, run->zero_ticks);
 	terminal_stage(&rows, &run->checks);
-	rows_law_print(&rows, stdout);
+	if (!run->config->quiet)
+		rows_law_print(&rows, stdout);
 	if (run->config->gc_log)
 		rows_gc_print(&rows, stdout);
 	if (error != 0) {
@@ -205,7 +206,7 @@ static int run_cost(struct run *run)
 	}
 	terminal_progress(run->config, "cost of tracking", run_left_ns(run, STAGES_MAX));
 	cost_measure(&run->cost, run->config, &run->clock, run_source(run));
-	terminal_progress_end();
+	terminal_progress_end(run->config);
 	return 0;
 }
 
@@ -217,6 +218,8 @@ static void run_audit_cost(struct run *run)
 	if (!run->config->audit || run->is_interrupted)
 		return;
 	cost_measure_audit(&cost, run->config, &run->clock, run_source(run));
+	if (run->config->quiet)
+		return;
 	if (isnan(cost.ratio))
 		printf("audit: its cost was not measured: %s\n", cost.reason);
 	else
@@ -256,7 +259,8 @@ static int run_in_process(struct run *run)
 	run_audit_cost(run);
 	if (error == 0)
 		error = run_whole_rows(run);
-	terminal_footer(&run->checks, run->config->tracking_cost ? &run->cost : NULL);
+	terminal_footer(&run->checks, run->config->tracking_cost ? &run->cost : NULL,
+			run->config->quiet);
 	return run_exit_code(run, error);
 }
 

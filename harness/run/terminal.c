@@ -14,6 +14,8 @@ void terminal_header(const struct run_config *config)
 {
 	char values[32] = "the trace's";
 
+	if (config->quiet)
+		return;
 	if (!config->is_value_traced)
 		snprintf(values, sizeof(values), "%zu B", config->value_bytes);
 	printf("%s%s%s: %" PRIu64
@@ -82,10 +84,12 @@ void terminal_stage(const struct rows *rows, struct terminal_checks *checks)
 		v99 = rows_quantile(rows, &km, 0.99);
 	}
 	terminal_note_checks(s, rows->in->tracking, checks);
+	if (rows->config->quiet)
+		return;
 	units_format_count(throughput, sizeof(throughput), stage_throughput(s));
 	strncat(throughput, "/s", sizeof(throughput) - strlen(throughput) - 1);
 	snprintf(entry, sizeof(entry), "%.1f", rows_bytes_per_entry(s));
-	terminal_progress_end();
+	terminal_progress_end(rows->config);
 	printf("%-14s %12s %14s %14s %12s %12s %9s%s%s\n", s->spec->name, throughput,
 	       terminal_value(p50, sizeof(p50), &v50), terminal_value(p99, sizeof(p99), &v99),
 	       units_format_bytes(limbo, sizeof(limbo), (double)s->sampler.peak_limbo_bytes),
@@ -99,9 +103,12 @@ void terminal_stage(const struct rows *rows, struct terminal_checks *checks)
 	fflush(stdout);
 }
 
-void terminal_footer(const struct terminal_checks *checks, const struct cost *cost)
+void terminal_footer(const struct terminal_checks *checks, const struct cost *cost, bool quiet)
 {
-	if (checks->n_stages == 0)
+	const bool is_bad =
+		checks->n_little_bad + checks->n_conservation_bad + checks->n_unsteady > 0;
+
+	if (checks->n_stages == 0 || (quiet && !is_bad))
 		return;
 	printf("(> lower bound, not yet freed at the stage's end; ~ weak: few samples or cycles, "
 	       "or over "
@@ -143,6 +150,8 @@ void terminal_progress(const struct run_config *config, const char *what, uint64
 {
 	const unsigned left_s = (unsigned)((left_ns + 999999999) / 1000000000);
 
+	if (config->quiet)
+		return;
 	if (term_is_terminal(stderr))
 		fprintf(stderr, "\r\033[K%s: %s, %u s left", config->ops->name, what, left_s);
 	else
@@ -150,8 +159,8 @@ void terminal_progress(const struct run_config *config, const char *what, uint64
 	fflush(stderr);
 }
 
-void terminal_progress_end(void)
+void terminal_progress_end(const struct run_config *config)
 {
-	if (term_is_terminal(stderr))
+	if (!config->quiet && term_is_terminal(stderr))
 		fprintf(stderr, "\r\033[K");
 }

@@ -21,11 +21,12 @@ struct terminal_checks {
 void terminal_header(const struct run_config *config);
 /* A line of the table; adds the stage's checks to `checks`. */
 void terminal_stage(const struct rows *rows, struct terminal_checks *checks);
-/* The lines below the table.  `cost`: NULL when it was not asked for. */
-void terminal_footer(const struct terminal_checks *checks, const struct cost *cost);
+/* The lines below the table; `quiet`: only if a check failed or a stage was not steady.  `cost`: NULL when it was
+ * not asked for. */
+void terminal_footer(const struct terminal_checks *checks, const struct cost *cost, bool quiet);
 
 /* "stage 2/4 5k, 12 s left"; rewritten in place on a terminal. */
 void terminal_progress(const struct run_config *config, const char *what, uint64_t left_ns);
-void terminal_progress_end(void);
+void terminal_progress_end(const struct run_config *config);
 
 #endif

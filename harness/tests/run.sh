@@ -168,6 +168,13 @@ seconds = float(offered['stage_s'])
 assert 2000 * seconds - 2 <= int(offered['n']) <= 2000 * (seconds + 5) < 200000, offered
 PY
 
+# --quiet: nothing on either stream, unless a check failed or a stage was not steady.
+expect 0 -- "$bin" run --strategy=sweepgen "${quick[@]}" --stages=max:100ms --reps=2 --quiet --out="$dir/silent"
+[ ! -s "$dir/stdout" ] && [ ! -s "$dir/stderr" ] || fail "--quiet: $(cat "$dir/stdout" "$dir/stderr")"
+[ -s "$dir/silent/run.csv" ] || fail "--quiet: no rows"
+expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms --steady=p99:2% --quiet --out="$dir/silent2"
+grep -q 'steady=0' "$dir/stdout" || fail "--quiet: steady=0 is not told"
+
 # Repetitions are fresh processes: rep 1 and 2, two run ids.
 expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms --reps=2 --out="$dir/reps"
 python3 - "$dir/reps/run.csv" <<'PY' || fail "repetitions"

@@ -168,6 +168,10 @@ static void test_formats(void **state)
 	assert_string_equal(units_format_bytes(buf, sizeof(buf), 1646264), "1.57 MiB");
 	assert_string_equal(units_format_count(buf, sizeof(buf), 12), "12");
 	assert_string_equal(units_format_count(buf, sizeof(buf), 12.5), "12.5");
+	assert_string_equal(units_format_count(buf, sizeof(buf), 0.0123456), "0.012");
+	assert_string_equal(units_format_count(buf, sizeof(buf), 0.000231), "0.000231");
+	assert_string_equal(units_format_count(buf, sizeof(buf), -3.14159e-06), "-3.14e-06");
+	assert_string_equal(units_format_count(buf, sizeof(buf), 0), "0");
 	assert_string_equal(units_format_count(buf, sizeof(buf), 12.4e6), "12.4 M");
 	assert_string_equal(units_format_count(buf, 4, 12.4e6), "12.");
 }

@@ -21,7 +21,8 @@ do for [c=1:n_columns] { set xtics add (column[c] c) }
 # cividis: even in lightness, the same to colour-blind readers.
 set palette defined (0 '#00204d', 1 '#213d6b', 2 '#555b6c', 3 '#7b7a77', 4 '#a59c74', 5 '#d3c064', 6 '#ffea46')
 set colorbox user origin px(W - 96),py(H - label_h) size px(16),(py(head_h + 14) - py(H - label_h))
-set cblabel cb_text textcolor rgb ink offset 0.5,0
+# Above the bar: beside it the tics' labels would run into the text.
+set label 3 cb_text at screen px(W - 12),py(head_h) right textcolor rgb ink
 set key off
 set label 1 heading at screen px(16),py(20) left font ',14' textcolor rgb '#202020'
 set label 2 subtitle at screen px(16),py(42) left textcolor rgb '#606060'
