@@ -48,7 +48,9 @@ static struct bench_times bench_times_of(const struct table *t, const struct exp
 			   bench_is(t, row, COL_role, "process")) {
 			cpu_ns = value;
 		} else if (bench_is(t, row, COL_metric, "response") &&
-			   bench_is(t, row, COL_stat, "mean") && n > 0) {
+			   bench_is(t, row, COL_stat, "mean") &&
+			   /* Readers beside them run flat out; their gets are not the load's. */
+			   bench_is(t, row, COL_role, "mutator") && n > 0) {
 			response_sum += value * n;
 			response_n += n;
 		}

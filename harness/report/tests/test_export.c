@@ -198,6 +198,67 @@ static void test_gbench(void **state)
 	remove_dir(dir);
 }
 
+/* The time of an operation is the mutators': readers beside them answer in no time, a hundred times as often. */
+static void test_readers_are_no_load(void **state)
+{
+	static const struct synthetic_strategy strategies[] = {{"rcu", "", 9e6, false},
+							       {NULL, NULL, 0, false}};
+	struct synthetic s = {.cell = {.run_id = "r1",
+				       .build_id = "b1",
+				       .env_id = "e1",
+				       .cell_id = "c0-0",
+				       .strategy = "rcu",
+				       .options = "",
+				       .scenario = "staged",
+				       .threads = 1,
+				       .keys = 1024,
+				       .mix = "50/25/25",
+				       .dist = "uniform",
+				       .value_bytes = 64,
+				       .garbage_bytes = 4096,
+				       .unlink = "empty",
+				       .alloc = "span",
+				       .arrival = "poisson",
+				       .trace = "",
+				       .seed = 1},
+			      .stage = {.stage = "1k", .stage_s = 5, .offered_ops_per_s = 1000}};
+	static const struct {
+		const char *role;
+		double mean_ns;
+		uint64_t n;
+	} roles[] = {{"mutator", 4000, 5000}, {"reader", 100, 500000}};
+	char message[512];
+	char path[600];
+	char dir[256];
+	char *text;
+
+	(void)state;
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make(dir, strategies, 1, 1);
+	snprintf(path, sizeof(path), "%s/run.csv", dir);
+	assert_int_equal(report_file_open(&s.csv, path, false, message, sizeof(message)), 0);
+	for (size_t i = 0; i < 2; i++)
+		synthetic_row(&s, (struct report_row){.role = roles[i].role,
+						      .object = "get",
+						      .metric = "response",
+						      .stat = "mean",
+						      .value = roles[i].mean_ns,
+						      .unit = "ns",
+						      .better = "lower",
+						      .n = roles[i].n});
+	assert_int_equal(report_file_flush(s.csv), 0);
+	assert_int_equal(report_file_close(s.csv), 0);
+	assert_int_equal(export_to(dir, "gbench", "g.json"), EXIT_GOOD);
+	assert_int_equal(export_to(dir, "benchstat", "b.txt"), EXIT_GOOD);
+	text = synthetic_read(dir, "g.json", NULL);
+	assert_non_null(strstr(text, "\"real_time\": 4000.0,"));
+	free(text);
+	text = synthetic_read(dir, "b.txt", NULL);
+	assert_non_null(strstr(text, "stage=1k\t5000\t4000 ns/op"));
+	free(text);
+	remove_dir(dir);
+}
+
 static void test_benchstat(void **state)
 {
 	char dir[256];
@@ -387,9 +448,13 @@ static void test_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_wide),	  cmocka_unit_test(test_gbench),
-		cmocka_unit_test(test_benchstat), cmocka_unit_test(test_trace),
-		cmocka_unit_test(test_hdr),	  cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_wide),
+		cmocka_unit_test(test_gbench),
+		cmocka_unit_test(test_readers_are_no_load),
+		cmocka_unit_test(test_benchstat),
+		cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_hdr),
+		cmocka_unit_test(test_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
