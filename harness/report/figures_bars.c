@@ -333,14 +333,14 @@ int figure_phases(struct figure_set *set, size_t setting)
 	return rc;
 }
 
-/* Operations of a stage; NaN when unknown. */
+/* Operations of a stage as they were counted; NaN when unknown. */
 static double counters_n_ops(const struct results *r, size_t setting, size_t series, size_t stage)
 {
 	const struct results_query query = {
 		.metric = "throughput", .stat = "rate", .role = "mutator"};
 	const struct results_point *p = results_find(r, setting, series, stage, &query);
 
-	return results_has_value(p) ? p->value * r->stages[stage].stage_s : NAN;
+	return results_has_value(p) ? p->n_median : NAN;
 }
 
 /* Events that have a value anywhere in a setting; returns how many, and a reason when none has. */
@@ -419,7 +419,7 @@ int figure_counters(struct figure_set *set, size_t setting)
 	const struct results *r = set->results;
 	const char *events[BARS_MAX_PANELS] = {NULL};
 	const char *reason = "the run has no counters (option --events)";
-	size_t stage = RESULTS_NONE;
+	const size_t stage = results_last_stage(r, setting);
 	struct bars b = {
 		.n_kinds = 4,
 		.n_series = r->n_series,
@@ -430,9 +430,6 @@ int figure_counters(struct figure_set *set, size_t setting)
 	int rc;
 
 	b.n_panels = counters_events(r, setting, events, &reason);
-	for (size_t i = 0; i < r->n_stages; i++)
-		if (r->stages[i].is_measured)
-			stage = i;
 	if (!b.n_panels || stage == RESULTS_NONE)
 		return figure_skip(set, name, setting, title, "no counter has a value: %s", reason);
 	rc = bars_init(&b);

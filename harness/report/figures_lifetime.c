@@ -107,7 +107,7 @@ static size_t figures_stages_with(const struct results *r, size_t setting,
 				results_has_value(results_find(r, setting, series, stage, query));
 		if (!is_there)
 			continue;
-		if (isnan(r->stages[stage].offered_ops_per_s))
+		if (isnan(results_load(r, setting, stage)->offered_ops_per_s))
 			snprintf(names[n], sizeof(names[n]), "%.40s (closed loop)",
 				 r->stages[stage].name);
 		else
@@ -181,7 +181,8 @@ int figure_latency_percentiles(struct figure_set *set, size_t setting)
 	static const char name[] = "latency-percentiles";
 	const struct results *r = set->results;
 	const char *object = "delete";
-	struct results_query query = {.metric = "response", .object = object};
+	/* Readers have response times too, of gets that nobody scheduled. */
+	struct results_query query = {.metric = "response", .object = object, .role = "mutator"};
 	size_t stages[FIGURES_MAX_PANELS] = {0};
 	char panels[FIGURES_MAX_PANELS][64];
 	char title[128];
@@ -227,8 +228,8 @@ static double figures_rate(const struct results *r, size_t setting, size_t serie
 		.metric = "throughput", .stat = "rate", .role = "mutator"};
 	const struct results_point *p;
 
-	if (!isnan(r->stages[stage].offered_ops_per_s))
-		return r->stages[stage].offered_ops_per_s;
+	if (!isnan(results_load(r, setting, stage)->offered_ops_per_s))
+		return results_load(r, setting, stage)->offered_ops_per_s;
 	p = results_find(r, setting, series, stage, &query);
 	return p ? p->value : NAN;
 }
@@ -259,7 +260,8 @@ static int figures_collect_rates(const struct results *r, struct figure_curves *
 		if (figure_curves_add(c, &point))
 			return -ENOMEM;
 		point.is_extra = true;
-		if (isnan(r->stages[stage].offered_ops_per_s) && figure_curves_add(c, &point))
+		if (isnan(results_load(r, c->setting, stage)->offered_ops_per_s) &&
+		    figure_curves_add(c, &point))
 			return -ENOMEM;
 	}
 	return 0;
@@ -307,17 +309,14 @@ int figure_lifetime_by_rate(struct figure_set *set, size_t setting)
 	return rc;
 }
 
-/* The stage in which costs are compared: the last closed loop, or the last one. */
+/* The stage in which costs are compared, by the first setting: its last closed loop, or its last stage. */
 static size_t figures_flat_out_stage(const struct results *r)
 {
-	size_t found = RESULTS_NONE;
+	const size_t closed = r->n_settings ? results_last_closed_loop(r, 0) : RESULTS_NONE;
 
-	for (size_t i = 0; i < r->n_stages; i++)
-		if (r->stages[i].is_measured &&
-		    (found == RESULTS_NONE || isnan(r->stages[i].offered_ops_per_s) ||
-		     !isnan(r->stages[found].offered_ops_per_s)))
-			found = i;
-	return found;
+	if (closed != RESULTS_NONE || !r->n_settings)
+		return closed;
+	return results_last_stage(r, 0);
 }
 
 /* What one panel of the figure by size shows at a setting; NaN when it has none. */

@@ -294,15 +294,12 @@ int figure_pareto(struct figure_set *set, size_t setting)
 	const struct results *r = set->results;
 	const char *object = figures_object(set, setting);
 	struct pareto_point *points = calloc(r->n_series + 1, sizeof(*points));
-	size_t stage = RESULTS_NONE;
+	const size_t stage = results_last_closed_loop(r, setting);
 	size_t n = 0;
 	int rc;
 
 	if (!points)
 		return -ENOMEM;
-	for (size_t i = 0; i < r->n_stages; i++)
-		if (r->stages[i].is_measured && isnan(r->stages[i].offered_ops_per_s))
-			stage = i;
 	for (size_t s = 0; stage != RESULTS_NONE && object && s < r->n_series; s++) {
 		const struct results_query lifetime = {
 			.metric = "lifetime", .object = object, .phase = "total", .stat = "p99"};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "load/stages.h"
 #include "report/html.h"
 #include "report/text.h"
 
@@ -257,23 +258,77 @@ static void tables_option(FILE *out, const struct table *t, size_t row, const ch
 	free(text);
 }
 
-/* The stages of a setting: "1k:5s,max:5s". */
-static void tables_stages(FILE *out, const struct results *r)
+/* What all rows of a cell tell together. */
+struct tables_cell_load {
+	size_t n; /* stages, in the order of the file */
+	struct {
+		uint32_t id;
+		double stage_s; /* the longest of the repetitions: an interrupted one is short */
+	} stages[STAGES_MAX];
+	double sampled_1_in; /* objects whose lifetimes were recorded; NaN: none */
+};
+
+static void tables_add_stage(struct tables_cell_load *load, uint32_t id, double stage_s)
 {
-	const char *comma = " --stages=";
-
-	for (size_t i = 0; i < r->n_stages; i++) {
-		char seconds[32];
-
-		if (!r->stages[i].is_measured || !(r->stages[i].stage_s > 0))
+	for (size_t i = load->n; i-- > 0;) {
+		if (load->stages[i].id != id)
 			continue;
-		snprintf(seconds, sizeof(seconds), "%.3g", r->stages[i].stage_s);
-		html_printf(out, "%s%s:%ss", comma, r->stages[i].name, seconds);
-		comma = ",";
+		load->stages[i].stage_s = fmax(load->stages[i].stage_s, stage_s);
+		return;
+	}
+	if (load->n == STAGES_MAX) /* more than a run can have */
+		return;
+	load->stages[load->n].id = id;
+	load->stages[load->n++].stage_s = stage_s;
+}
+
+static void tables_find_load(const struct table *t, uint32_t cell, struct tables_cell_load *load)
+{
+	load->n = 0;
+	load->sampled_1_in = NAN;
+	for (size_t row = 0; row < table_n_rows(t); row++) {
+		const double stage_s = table_number(t, row, COL_stage_s);
+
+		if (table_id(t, row, COL_cell_id) != cell || !(stage_s > 0))
+			continue;
+		tables_add_stage(load, table_id(t, row, COL_stage), stage_s);
+		if (isnan(load->sampled_1_in) &&
+		    !strcmp(table_text(t, row, COL_metric), "lifetime"))
+			load->sampled_1_in = table_number(t, row, COL_sampled_1_in);
 	}
 }
 
-static void tables_command(FILE *out, const struct results *r, size_t row)
+/* The grammar of --stages, RATE:TIME[:MODIFIER..], from names such as "5k:stall=10ms#2". */
+static void tables_stages(FILE *out, const struct table *t, const struct tables_cell_load *load)
+{
+	for (size_t i = 0; i < load->n; i++) {
+		const char *name = table_string(t, load->stages[i].id);
+		const size_t rate = strcspn(name, ":#");
+		const size_t modifiers = strcspn(name + rate, "#");
+
+		/* Planned in microseconds at the finest; the clock adds digits of its own. */
+		fprintf(out, "%s%.*s:%.9gs%.*s", i ? "," : "", (int)rate, name,
+			round(load->stages[i].stage_s * 1e6) / 1e6, (int)modifiers, name + rate);
+	}
+}
+
+/* "--name=value", quoted for a shell, then for HTML. */
+static void tables_quoted(FILE *out, const char *text)
+{
+	char *quoted = NULL;
+	size_t size;
+	FILE *quote = open_memstream(&quoted, &size);
+
+	if (!quote)
+		return;
+	text_write_shell(quote, text);
+	if (!fclose(quote))
+		html_printf(out, " %s", quoted);
+	free(quoted);
+}
+
+/* The command line of the cell that a row belongs to; false when it has no stages. */
+static bool tables_command(FILE *out, const struct table *t, size_t row)
 {
 	static const struct {
 		const char *name;
@@ -291,31 +346,34 @@ static void tables_command(FILE *out, const struct results *r, size_t row)
 		{"trace", COL_trace},
 		{"seed", COL_seed},
 	};
-	const struct table *t = r->table;
+	struct tables_cell_load load;
 	char *text = NULL;
 	size_t size;
-	FILE *name = open_memstream(&text, &size);
-	char *quoted = NULL;
-	FILE *quote = open_memstream(&quoted, &size);
+	FILE *words;
 
-	if (name && quote) {
-		fprintf(name, "--strategy=%s%s%s", table_text(t, row, COL_strategy),
-			table_id(t, row, COL_options) ? ":" : "", table_text(t, row, COL_options));
-		fflush(name);
-		text_write_shell(quote, text);
-		fflush(quote);
-		html_printf(out, "reclaimbench run %s", quoted);
+	tables_find_load(t, table_id(t, row, COL_cell_id), &load);
+	if (!load.n)
+		return false;
+	words = open_memstream(&text, &size);
+	if (!words)
+		return false;
+	fprintf(words, "--strategy=%s%s%s", table_text(t, row, COL_strategy),
+		table_id(t, row, COL_options) ? ":" : "", table_text(t, row, COL_options));
+	fputc('\0', words); /* then the second word */
+	fputs("--stages=", words);
+	tables_stages(words, t, &load);
+	if (!fclose(words)) {
+		fputs("reclaimbench run", out);
+		tables_quoted(out, text);
 		for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 			tables_option(out, t, row, options[i].name, options[i].column);
-		tables_stages(out, r);
+		tables_quoted(out, text + strlen(text) + 1);
+		if (load.sampled_1_in > 1)
+			fprintf(out, " --sample=%.0f", load.sampled_1_in);
 		fputs(" --out=DIR\n", out);
 	}
-	if (name)
-		fclose(name);
-	if (quote)
-		fclose(quote);
 	free(text);
-	free(quoted);
+	return true;
 }
 
 void html_commands(FILE *out, const struct plot_dir *p)
@@ -323,14 +381,17 @@ void html_commands(FILE *out, const struct plot_dir *p)
 	const struct results *r = &p->results;
 	bool *is_done = calloc(r->n_settings * r->n_series + 1, sizeof(*is_done));
 	size_t n = 0;
+	size_t n_without = 0;
 
-	fputs("<h2 id=\"commands\">How to reproduce</h2>\n<p>Each cell with its own command line; "
-	      "repetitions are made by "
-	      "running it again, in turn with the others. Options that run.csv does not hold "
-	      "(warm-up, pinning, events) "
-	      "are at their defaults here. Then draw and report:</p>\n<pre>reclaimbench plot "
-	      "DIR\nreclaimbench report "
-	      "DIR</pre>\n<pre>",
+	fputs("<h2 id=\"commands\">How to reproduce</h2>\n"
+	      "<p>A matrix: run its job file again. Each cell alone with its own command line; "
+	      "repetitions are made by running it again, in turn with the others (in a matrix each "
+	      "with the next seed). What run.csv does not hold is at its default here: --readers, "
+	      "--warmup, "
+	      "--steady (a stage it ended has the length it had), --value-bytes=trace, "
+	      "--trace-format, --trace-pace, --evict, --huge-pages, --pin, --events, --tracking, "
+	      "--audit. Then draw and report:</p>\n<pre>reclaimbench plot DIR\n"
+	      "reclaimbench report DIR</pre>\n<pre>",
 	      out);
 	for (size_t i = 0; is_done && i < r->n_points && n < TABLES_MAX_COMMANDS; i++)
 		is_done[r->points[i].setting * r->n_series + r->points[i].series] = true;
@@ -347,9 +408,14 @@ void html_commands(FILE *out, const struct plot_dir *p)
 		    !is_done[setting * r->n_series + series])
 			continue;
 		is_done[setting * r->n_series + series] = false;
-		tables_command(out, r, row);
 		n++;
+		n_without += !tables_command(out, r->table, row);
 	}
 	fputs("</pre>\n", out);
+	if (n_without)
+		fprintf(out,
+			"<p class=\"soft\">%zu cells have no command here: they have no stages, "
+			"because they failed or are of <code>reclaimbench scenario</code>.</p>\n",
+			n_without);
 	free(is_done);
 }

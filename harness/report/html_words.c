@@ -125,7 +125,8 @@ static void words_setting(FILE *out, const struct plot_dir *p, size_t setting)
 				   false);
 			words_censored(out, r, setting, stage, &lifetime);
 		}
-		if (isnan(r->stages[stage].offered_ops_per_s))
+		if (results_load(r, setting, stage)->is_there &&
+		    isnan(results_load(r, setting, stage)->offered_ops_per_s))
 			words_best(out, r, setting, stage, &throughput, "highest throughput",
 				   FIGURE_COUNT, " ops/s", true);
 	}

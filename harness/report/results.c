@@ -107,13 +107,30 @@ static uint32_t results_stage_of(struct results *r, size_t row)
 		return RESULTS_NONE;
 	r->stages = s;
 	s += r->n_stages;
-	*s = (struct results_stage){.id = id,
-				    .name = table_string(r->table, id),
-				    .offered_ops_per_s =
-					    table_number(r->table, row, COL_offered_ops_per_s),
-				    .stage_s = table_number(r->table, row, COL_stage_s)};
+	*s = (struct results_stage){.id = id, .name = table_string(r->table, id)};
 	s->is_measured = *s->name && !strstr(s->name, "warm") && !strstr(s->name, "drain");
 	return (uint32_t)r->n_stages++;
+}
+
+/* Which stages the settings have, and at which rates; of a paced trace, whose rate is the one achieved by its
+ * times, the first told. */
+static int results_make_loads(struct results *r, const struct results_obs *obs)
+{
+	const size_t n = r->n_settings * r->n_stages;
+
+	r->loads = calloc(n ? n : 1, sizeof(*r->loads));
+	if (!r->loads)
+		return -ENOMEM;
+	for (size_t row = 0; row < table_n_rows(r->table); row++) {
+		struct results_load *load =
+			&r->loads[obs[row].key[0] * r->n_stages + obs[row].key[2]];
+
+		if (!load->is_there || isnan(load->offered_ops_per_s))
+			load->offered_ops_per_s =
+				table_number(r->table, row, COL_offered_ops_per_s);
+		load->is_there = true;
+	}
+	return 0;
 }
 
 static int results_compare_series(const void *a, const void *b)
@@ -191,6 +208,10 @@ static void results_fold_values(const struct results *r, const struct results_ob
 
 	qsort(obs, n, sizeof(*obs), results_compare_median);
 	p->value = n % 2 ? obs[n / 2]->value : (obs[n / 2 - 1]->value + obs[n / 2]->value) / 2;
+	p->n_median = table_number(r->table, obs[n / 2]->row, COL_n);
+	if (n % 2 == 0)
+		p->n_median =
+			(p->n_median + table_number(r->table, obs[n / 2 - 1]->row, COL_n)) / 2;
 	p->low = obs[0]->value;
 	p->high = obs[n - 1]->value;
 	p->status = STATUS_OK;
@@ -228,7 +249,8 @@ static void results_fold(const struct results *r, const struct results_obs *obs,
 				    .status = table_status(t, obs->row),
 				    .reason = "",
 				    .unit = table_text(t, obs->row, COL_unit),
-				    .n = NAN};
+				    .n = NAN,
+				    .n_median = NAN};
 	for (size_t i = 0; i < n; i++) {
 		const double samples = table_number(t, obs[i].row, COL_n);
 
@@ -327,7 +349,8 @@ int results_make(struct results *r, const struct table *table)
 	r->table = table;
 	if (!obs)
 		return -ENOMEM;
-	if (results_collect(r, obs) || results_order_series(r, obs, n))
+	if (results_collect(r, obs) || results_make_loads(r, obs) ||
+	    results_order_series(r, obs, n))
 		goto out;
 	qsort(obs, n, sizeof(*obs), results_compare_obs);
 	rc = results_fold_all(r, obs, n);
@@ -351,6 +374,7 @@ void results_free(struct results *r)
 	free(r->series);
 	free(r->settings);
 	free(r->stages);
+	free(r->loads);
 	free(r->points);
 	memset(r, 0, sizeof(*r));
 }
@@ -482,6 +506,28 @@ bool results_cell(const struct results *r, const char *cell_id, size_t *setting,
 		return true;
 	}
 	return false;
+}
+
+const struct results_load *results_load(const struct results *r, size_t setting, size_t stage)
+{
+	return &r->loads[setting * r->n_stages + stage];
+}
+
+size_t results_last_stage(const struct results *r, size_t setting)
+{
+	for (size_t i = r->n_stages; i-- > 0;)
+		if (r->stages[i].is_measured && results_load(r, setting, i)->is_there)
+			return i;
+	return RESULTS_NONE;
+}
+
+size_t results_last_closed_loop(const struct results *r, size_t setting)
+{
+	for (size_t i = r->n_stages; i-- > 0;)
+		if (r->stages[i].is_measured && results_load(r, setting, i)->is_there &&
+		    isnan(results_load(r, setting, i)->offered_ops_per_s))
+			return i;
+	return RESULTS_NONE;
 }
 
 uint32_t results_stage_find(const struct results *r, const char *name)

@@ -34,12 +34,18 @@ struct results_setting {
 	double keys;
 };
 
+/* A stage's name; what it is in a setting stands in struct results_load, as one name may mean other lengths and
+ * rates in another scenario. */
 struct results_stage {
 	uint32_t id;
 	const char *name;
-	double offered_ops_per_s; /* NaN: closed loop */
-	double stage_s;
 	bool is_measured; /* false: warm-up or drain */
+};
+
+/* A stage of a setting. */
+struct results_load {
+	bool is_there;		  /* the setting has rows of it */
+	double offered_ops_per_s; /* NaN: closed loop */
 };
 
 /* One figure: the median over the repetitions. */
@@ -52,7 +58,8 @@ struct results_point {
 		status; /* censored when the median is a bound; otherwise the worst with a value */
 	const char *reason; /* of the first repetition that has one; "" */
 	const char *unit;
-	double n; /* samples, smallest over the repetitions; NaN when unknown */
+	double n;	 /* samples, smallest over the repetitions; NaN when unknown */
+	double n_median; /* samples behind the median itself */
 	uint32_t n_reps;
 };
 
@@ -64,6 +71,7 @@ struct results {
 	size_t n_settings;
 	struct results_stage *stages; /* as they first appear */
 	size_t n_stages;
+	struct results_load *loads;   /* of each setting, one per stage */
 	struct results_point *points; /* sorted by the ids, in their order above */
 	size_t n_points;
 	size_t n_failed_rows;
@@ -99,6 +107,12 @@ const char *results_main_object(const struct results *r, size_t setting, const c
 				const char *phase);
 /* The setting and series of a cell_id; false when unknown. */
 bool results_cell(const struct results *r, const char *cell_id, size_t *setting, size_t *series);
+/* What a stage is in a setting. */
+const struct results_load *results_load(const struct results *r, size_t setting, size_t stage);
+/* The measured stage of a setting that stands last in the file, RESULTS_NONE when it has none. */
+size_t results_last_stage(const struct results *r, size_t setting);
+/* ... the last closed loop. */
+size_t results_last_closed_loop(const struct results *r, size_t setting);
 /* The stage of that name, or RESULTS_NONE. */
 uint32_t results_stage_find(const struct results *r, const char *name);
 

@@ -256,6 +256,101 @@ static void synthetic_make(const char *dir, const struct synthetic_strategy *str
 	assert_int_equal(report_file_close(s.timeline), 0);
 }
 
+/* A scenario with these stages; of strategies "leak" and "rcu", the second twice as fast. */
+struct synthetic_load {
+	const char *scenario, *trace;
+	struct report_stage stages[4]; /* up to a name of NULL */
+};
+
+/* What one name of a stage may be in one file: long, short, and the pace of a trace.  200 ns of processor time an
+ * operation everywhere. */
+static const struct synthetic_load synthetic_loads[] = {
+	{"long", "", {{"max", 1, NAN}, {NULL, 0, 0}}},
+	{"short",
+	 "",
+	 {{"5k:stall=10ms", 0.3, 5000},
+	  {"max", 0.25, NAN},
+	  {"5k:stall=10ms#2", 0.5, 5000},
+	  {NULL, 0, 0}}},
+	{"paced", "t.csv", {{"max", 2, 700}, {NULL, 0, 0}}},
+};
+
+static inline void synthetic_load_cell(struct synthetic *s, const struct synthetic_load *load,
+				       unsigned strategy)
+{
+	char cell_id[64];
+
+	snprintf(cell_id, sizeof(cell_id), "%s-%u", load->scenario, strategy);
+	s->cell = (struct report_cell){
+		.run_id = "r1",
+		.build_id = "b1",
+		.env_id = "e1",
+		.cell_id = cell_id,
+		.strategy = strategy ? "rcu" : "leak",
+		.options = "",
+		.scenario = load->scenario,
+		.threads = 2,
+		.keys = 65536,
+		.mix = "50/25/25",
+		.dist = "uniform",
+		.value_bytes = 64,
+		.garbage_bytes = 4096,
+		.unlink = "empty",
+		.alloc = "span",
+		.arrival = "poisson",
+		.trace = load->trace,
+		.seed = 7,
+	};
+	for (const struct report_stage *stage = load->stages; stage->stage; stage++) {
+		const double rate = isnan(stage->offered_ops_per_s) ? 1e6 * (strategy + 1)
+								    : stage->offered_ops_per_s;
+		const double n = rate * stage->stage_s;
+
+		s->stage = *stage;
+		synthetic_row(s, (struct report_row){.role = "mutator",
+						     .metric = "throughput",
+						     .stat = "rate",
+						     .value = rate,
+						     .unit = "ops/s",
+						     .better = "higher",
+						     .n = (uint64_t)n});
+		synthetic_row(s, (struct report_row){.role = "mutator",
+						     .metric = "event:PERF_COUNT_SW_TASK_CLOCK",
+						     .stat = "sum",
+						     .value = 200 * n,
+						     .unit = "count"});
+		for (int i = 0; i < 2; i++)
+			synthetic_row(s, (struct report_row){.object = "value",
+							     .phase = "total",
+							     .table_state = "all",
+							     .metric = "lifetime",
+							     .stat = i ? "p99" : "p50",
+							     .value = i ? 4e6 : 1e6,
+							     .unit = "ns",
+							     .better = "lower",
+							     .n = (uint64_t)n});
+	}
+}
+
+/* DIR/run.csv of those, in their order or from the last to the first. */
+static inline void synthetic_make_loads(const char *dir, bool is_reversed)
+{
+	const size_t n = sizeof(synthetic_loads) / sizeof(synthetic_loads[0]);
+	struct synthetic s = {0};
+	char path[512];
+	char message[512];
+
+	mkdir(dir, 0777);
+	snprintf(path, sizeof(path), "%s/run.csv", dir);
+	assert_int_equal(report_file_open(&s.csv, path, false, message, sizeof(message)), 0);
+	for (size_t i = 0; i < n; i++)
+		for (unsigned strategy = 0; strategy < 2; strategy++)
+			synthetic_load_cell(&s, &synthetic_loads[is_reversed ? n - 1 - i : i],
+					    strategy);
+	assert_int_equal(report_file_flush(s.csv), 0);
+	assert_int_equal(report_file_close(s.csv), 0);
+}
+
 /* A fresh directory below /tmp; the name has a blank and a quote. */
 static void synthetic_dir(char *path, size_t size)
 {

@@ -203,6 +203,66 @@ static void test_bounds_are_apart(void **state)
 	remove_dir(dir);
 }
 
+/* The setting of a scenario. */
+static size_t setting_of(const struct results *r, const char *scenario)
+{
+	for (size_t i = 0; i < r->n_settings; i++)
+		if (!strcmp(table_text(r->table, r->settings[i].row, COL_scenario), scenario))
+			return i;
+	fail_msg("no setting is of %s", scenario);
+	return 0;
+}
+
+/* A stage is what its setting says, whatever other scenarios call by its name, and whichever comes first. */
+static void check_loads(bool is_reversed)
+{
+	struct plot_dir p;
+	char dir[256];
+	char name[64];
+	char *text;
+
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make_loads(dir, is_reversed);
+	draw(&p, dir);
+	const size_t paced = setting_of(&p.results, "paced");
+	const size_t closed = setting_of(&p.results, "short");
+	const uint32_t max = results_stage_find(&p.results, "max");
+
+	assert_true(results_load(&p.results, paced, max)->offered_ops_per_s == 700);
+	assert_true(isnan(results_load(&p.results, closed, max)->offered_ops_per_s));
+	assert_false(
+		results_load(&p.results, paced, results_stage_find(&p.results, "5k:stall=10ms"))
+			->is_there);
+	for (size_t i = 0; i < p.results.n_settings; i++) {
+		/* 200 ns of task clock an operation, in a stage of any length. */
+		snprintf(name, sizeof(name), "counters-%zu.dat", i + 1);
+		text = synthetic_read(p.plots, name, NULL);
+		assert_non_null(strstr(text, "0\t200\t"));
+		free(text);
+		snprintf(name, sizeof(name), "throughput-against-lifetime-%zu", i + 1);
+		assert_int_equal(info_of(&p.set, name)->is_drawn, i != paced);
+	}
+	snprintf(name, sizeof(name), "lifetime-percentiles-%zu.dat", paced + 1);
+	text = synthetic_read(p.plots, name, NULL);
+	assert_non_null(strstr(text, "max ops/s offered"));
+	free(text);
+	snprintf(name, sizeof(name), "lifetime-percentiles-%zu.dat", closed + 1);
+	text = synthetic_read(p.plots, name, NULL);
+	assert_non_null(strstr(text, "max (closed loop)"));
+	free(text);
+	plot_dir_close(&p);
+	remove_dir(dir);
+}
+
+static void test_stages_of_settings(void **state)
+{
+	(void)state;
+	if (!has_gnuplot())
+		skip();
+	check_loads(false);
+	check_loads(true);
+}
+
 static void assert_not_pwned(const char *dir)
 {
 	static const char *const where[] = {".", "/tmp"};
@@ -322,13 +382,10 @@ static void test_axis(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_folding),
-		cmocka_unit_test(test_all_figures),
-		cmocka_unit_test(test_bounds_are_apart),
-		cmocka_unit_test(test_hostile_names),
-		cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_axis),
+		cmocka_unit_test(test_folding),		 cmocka_unit_test(test_all_figures),
+		cmocka_unit_test(test_bounds_are_apart), cmocka_unit_test(test_stages_of_settings),
+		cmocka_unit_test(test_hostile_names),	 cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_escapes),		 cmocka_unit_test(test_axis),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

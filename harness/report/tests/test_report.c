@@ -7,10 +7,12 @@
 #include <sys/wait.h>
 
 #include "cli.h"
+#include "run/config.h"
 #include "synthetic.h"
 
 extern char **environ;
 extern const struct cli_command cmd_report;
+extern const struct cli_command cmd_run;
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -127,6 +129,68 @@ static void test_escaping(void **state)
 	expect(html, "a&quot;b&#39;c&lt;script&gt;alert(1)&lt;/script&gt;:$(touch pwned)");
 	/* Quoted for a shell, then escaped for HTML. */
 	expect(html, "reclaimbench run &#39;--strategy=a&quot;b&#39;\\&#39;&#39;c&lt;script&gt;");
+	free(html);
+	remove_dir(dir);
+}
+
+/* A command of the page as the program reads it; the scenario's stages with their lengths. */
+static void check_command(char *line, const struct synthetic_load *load, const char *strategy)
+{
+	struct run_config config = {0};
+	struct cli_args args;
+	char *argv[32];
+	char *save;
+	int argc = 0;
+
+	/* Plain names only: nothing is quoted. */
+	assert_null(strpbrk(line, "'\"&"));
+	for (char *word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	assert_string_equal(argv[0], "reclaimbench");
+	assert_int_equal(cli_parse(&args, &cmd_run, argc - 1, argv + 1), 0);
+	assert_int_equal(run_config_parse(&config, &args), 0);
+	assert_string_equal(config.ops->name, strategy);
+	assert_true(config.n_threads == 2 && config.n_keys == 65536 && config.seed == 7 &&
+		    config.sample_1_in == 1);
+	for (size_t i = 0; i < config.stages.n; i++) {
+		assert_string_equal(config.stages.stage[i].name, load->stages[i].stage);
+		assert_int_equal(config.stages.stage[i].duration_ns,
+				 (uint64_t)(load->stages[i].stage_s * 1e9 + 0.5));
+	}
+	assert_null(load->stages[config.stages.n].stage);
+	run_config_fini(&config);
+	cli_free(&args);
+}
+
+static void test_commands(void **state)
+{
+	char name[] = "report";
+	char quiet[] = "--quiet";
+	char dir[256];
+	char *argv[] = {name, quiet, dir, NULL};
+	char *html;
+	char *at;
+	size_t n = 0;
+
+	(void)state;
+	if (!has_program("gnuplot"))
+		skip();
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make_loads(dir, false);
+	assert_int_equal(cmd_report.main(3, argv), EXIT_GOOD);
+	html = synthetic_read(dir, "report.html", NULL);
+	at = strstr(html, "How to reproduce");
+	assert_non_null(at);
+	/* The paced one names a trace that is not there; its stages are checked as text. */
+	expect(html, "--trace=t.csv --seed=7 --stages=max:2s --out=DIR");
+	for (char *next; (at = strstr(at, "reclaimbench run ")) != NULL && n < 4; at = next) {
+		next = strchr(at, '\n');
+		*next++ = '\0';
+		check_command(at, &synthetic_loads[n / 2], n % 2 ? "rcu" : "leak");
+		n++;
+	}
+	assert_int_equal(n, 4);
 	free(html);
 	remove_dir(dir);
 }
@@ -267,9 +331,8 @@ static void test_browser(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_contents),
-		cmocka_unit_test(test_escaping),
-		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_contents), cmocka_unit_test(test_escaping),
+		cmocka_unit_test(test_commands), cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_browser),
 	};
 
