@@ -21,8 +21,9 @@ static const struct cli_option compare_options_table[] = {
 	{"metric", "GLOB,..",
 	 "throughput,lifetime:p50,lifetime:p99,response:p99,limbo_bytes:max,rss_bytes:max,cpu_time:"
 	 "sum",
-	 "only these: METRIC or METRIC:STAT; '*' for all, which share alpha and need more "
-	 "repetitions"},
+	 "only these: METRIC or METRIC:STAT; '*' for all.  All share alpha, so many need more "
+	 "repetitions; without this option lifetime is of all objects together, cpu_time of the "
+	 "process"},
 	{"where", "COLUMN=GLOB,..", NULL,
 	 "only rows for which all hold, e.g. stage=max,strategy=mark*"},
 	{"fail-on", "WHAT,..", "regression", "regression (exit 1), inconclusive (exit 3), or none"},
@@ -102,6 +103,7 @@ static int compare_parse(struct compare_call *call, const struct cli_args *args)
 
 	o->base = cli_get(args, "base");
 	o->metrics = cli_get(args, "metric");
+	o->is_short = !cli_given(args, "metric");
 	o->where = cli_get(args, "where");
 	o->allow_machine = cli_given(args, "allow-mixed") != NULL;
 	o->allow_metrics = o->allow_machine;
@@ -189,6 +191,9 @@ static int compare_run(const struct compare_call *call, const struct table *cons
 		code = EXIT_USAGE;
 	} else {
 		code = compare_exit_code(&c, call);
+		if (c.is_blind)
+			cli_error("warning: no outcome of these repetitions could have been a "
+				  "regression; the last notes say what would do");
 	}
 	comparison_free(&c);
 	return code;

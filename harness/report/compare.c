@@ -189,6 +189,21 @@ static void compare_point(struct compare_row *row, struct stats_interval interva
 	}
 }
 
+/* One repetition has no spread, and an interval of it would look like certainty. */
+static struct stats_interval compare_interval(size_t n, struct stats_interval interval)
+{
+	return n < 2 ? (struct stats_interval){NAN, NAN} : interval;
+}
+
+/* The same value in all repetitions of both sides. */
+static bool compare_is_constant(const struct stats_obs *a, size_t na, const struct stats_obs *b,
+				size_t nb)
+{
+	return na && nb && a[0].value == a[na - 1].value && b[0].value == b[nb - 1].value &&
+	       a[0].value == b[0].value && a[0].is_bound == a[na - 1].is_bound &&
+	       b[0].is_bound == b[nb - 1].is_bound && a[0].is_bound == b[0].is_bound;
+}
+
 /* Ratios of what may be negative mean nothing: then the difference is taken. */
 static int compare_measure(struct compare_row *row, const struct stats_obs *a,
 			   const struct stats_obs *b, const struct compare_options *options)
@@ -216,9 +231,16 @@ static int compare_measure(struct compare_row *row, const struct stats_obs *a,
 	if (err)
 		return err;
 	compare_point(row, interval);
+	row->base_interval = compare_interval(na, row->base_interval);
+	row->new_interval = compare_interval(nb, row->new_interval);
+	row->change_interval = compare_interval(na < nb ? na : nb, row->change_interval);
+	row->is_constant = compare_is_constant(a, na, b, nb);
 	row->shift = stats_hodges_lehmann(a, na, b, nb);
-	row->detectable = stats_detectable_sd(na, nb, options->alpha, COMPARE_POWER) *
-			  stats_pooled_sd(a, na, b, nb);
+	row->sd = stats_pooled_sd(a, na, b, nb);
+	row->detectable = NAN;
+	if (stats_min_p(na, nb) < options->alpha)
+		row->detectable =
+			stats_detectable_sd(na, nb, options->alpha, COMPARE_POWER) * row->sd;
 	row->p_holm = NAN;
 	return 0;
 }
@@ -345,6 +367,10 @@ static int compare_adjust(struct comparison *c, bool has_direction, size_t *n_fa
 			if (!compare_is_tested(row) ||
 			    (c->tables[row->table].better != COMPARE_NO_BETTER) != has_direction)
 				continue;
+			if (row->is_constant) { /* p is 1 whatever the labels: it costs the others nothing */
+				row->p_holm = 1;
+				continue;
+			}
 			if (pass)
 				row->p_holm = adjusted[n];
 			else
@@ -388,6 +414,43 @@ static enum compare_verdict compare_decide(const struct compare_row *row,
 	return COMPARE_INCONCLUSIVE;
 }
 
+/* Said where every figure with a direction would have looked the same whatever had happened. */
+static int compare_say_blind(struct comparison *c, const struct compare_options *options)
+{
+	double min_p = 1;
+	size_t n_reps = 2;
+	size_t n_figures = 0;
+
+	for (size_t i = 0; i < c->n_rows; i++) {
+		const struct compare_row *row = &c->rows[i];
+
+		if (!compare_is_tested(row) || row->is_constant ||
+		    c->tables[row->table].better == COMPARE_NO_BETTER)
+			continue;
+		min_p = fmin(min_p, stats_min_p(row->n_base, row->n_new));
+	}
+	c->is_blind = c->n_family && min_p * (double)c->n_family >= options->alpha;
+	if (!c->is_blind)
+		return 0;
+	while (stats_min_p(n_reps, n_reps) * (double)c->n_family >= options->alpha)
+		n_reps++;
+	while (min_p * (double)(n_figures + 1) < options->alpha)
+		n_figures++;
+	if (!n_figures)
+		return compare_remark(c,
+				      "NOTHING CAN BE DECIDED HERE: the smallest p of so few "
+				      "repetitions is %.2g, alpha is %g; a tenfold regression "
+				      "would look like this too. %zu repetitions a side would do",
+				      min_p, options->alpha, n_reps);
+	return compare_remark(
+		c,
+		"NOTHING CAN BE DECIDED HERE: the smallest p of so few repetitions is "
+		"%.2g, and %zu tests share alpha %g; a tenfold regression would look "
+		"like this too. %zu repetitions a side would do, or at most %zu "
+		"figures (--metric, --where)",
+		min_p, c->n_family, options->alpha, n_reps, n_figures);
+}
+
 static int compare_judge(struct comparison *c, const struct compare_options *options)
 {
 	size_t n_undirected = 0;
@@ -401,20 +464,17 @@ static int compare_judge(struct comparison *c, const struct compare_options *opt
 		struct compare_row *row = &c->rows[i];
 		const enum compare_better better = c->tables[row->table].better;
 		const size_t n = better == COMPARE_NO_BETTER ? n_undirected : c->n_family;
-		const double sd =
-			row->detectable /
-			stats_detectable_sd(row->n_base, row->n_new, options->alpha, COMPARE_POWER);
 
 		row->verdict = compare_decide(row, better, n, options);
 		c->n_verdicts[row->verdict]++;
 		/* A shift between bounds is none that repetitions could settle. */
-		if (row->shift != 0 && !row->base.is_bound && !row->new.is_bound)
-			row->reps_needed = stats_reps_needed(fabs(row->shift) / sd, options->alpha,
-							     COMPARE_POWER, n);
+		if (row->shift != 0 && !isnan(row->sd) && !row->base.is_bound && !row->new.is_bound)
+			row->reps_needed = stats_reps_needed(fabs(row->shift) / row->sd,
+							     options->alpha, COMPARE_POWER, n);
 		if (row->effect == STATS_RATIO && row->base.value != 0)
 			row->detectable /= fabs(row->base.value);
 	}
-	return 0;
+	return compare_say_blind(c, options);
 }
 
 /* How bad a row is: the effect against the better direction; without one, its size. */

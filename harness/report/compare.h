@@ -29,6 +29,7 @@ struct compare_options {
 	int by;		     /* enum table_column; -1: two files */
 	const char *base;    /* by: the base's text; NULL: the first in the file */
 	const char *metrics; /* globs METRIC[:STAT],..; NULL: all */
+	bool is_short;	     /* of lifetimes and cpu_time the totals only */
 	const char *where;   /* COLUMN=GLOB,..; NULL: all rows */
 	size_t n_resamples;
 	uint64_t seed;
@@ -51,17 +52,22 @@ struct compare_row {
 	size_t table;	/* index into tables[] of the comparison */
 	char *label;	/* what tells this row from others of its table; owned */
 	size_t variant; /* by a column: what is compared with the base, in variant_names; else 1 */
-	size_t n_base, n_new;	    /* repetitions with a value */
-	struct stats_obs base, new; /* medians */
-	struct stats_interval base_interval, new_interval;
+	size_t n_base, n_new;				   /* repetitions with a value */
+	struct stats_obs base, new;			   /* medians */
+	struct stats_interval base_interval, new_interval; /* NaN of one repetition */
 	enum stats_effect effect;
 	double change; /* ratio - 1, or the difference; a bound when either median is one */
-	struct stats_interval change_interval; /* of the ratio - 1, or of the difference */
-	bool is_weak; /* a value of status weak, estimated or saturated is among them */
+	/* Of the ratio - 1, or of the difference; NaN when one side has one repetition. */
+	struct stats_interval change_interval;
+	bool is_constant; /* one value throughout: no test could tell anything, and none is made */
+	bool is_weak;	  /* a value of status weak, estimated or saturated is among them */
 	struct stats_test test;
 	double p_holm; /* NaN: not tested */
 	double shift;  /* Hodges and Lehmann, in the unit */
-	double detectable; /* smallest detectable effect, a share of the base's median (or in the unit) */
+	double sd;     /* within the groups, pooled; NaN: neither has two repetitions */
+	/* Smallest detectable effect, a share of the base's median (or in the unit); NaN: none, as so few
+	 * repetitions never reach alpha. */
+	double detectable;
 	size_t reps_needed; /* that would decide a shift as seen; 0: more than STATS_REPS_MAX */
 	enum compare_verdict verdict;
 };
@@ -81,6 +87,7 @@ struct comparison {
 	size_t n_rows;
 	size_t n_verdicts[COMPARE_N_VERDICTS];
 	size_t n_family;		  /* tests that share alpha */
+	bool is_blind;			  /* no outcome of any of them could have reached it */
 	size_t n_failed;		  /* failed rows in both files */
 	const char *base_name, *new_name; /* files, or the base's text and "the others" */
 	char **variant_names;		  /* by a column: [0] is the base */

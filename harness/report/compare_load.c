@@ -75,6 +75,20 @@ static bool compare_metric_matches(const char *globs, const char *metric, const 
 	return false;
 }
 
+/* What `table` shows of a metric that has many rows: they share alpha, and few repetitions cannot pay for
+ * lifetimes of each class and phase, and for the processor time of each role. */
+static bool compare_is_total(const struct table *t, size_t row)
+{
+	const char *metric = table_text(t, row, COL_metric);
+	const char *state = table_text(t, row, COL_table_state);
+
+	if (!strcmp(metric, "lifetime"))
+		return !strcmp(table_text(t, row, COL_phase), "total") &&
+		       !strcmp(table_text(t, row, COL_object), "all") &&
+		       (!*state || !strcmp(state, "all"));
+	return strcmp(metric, "cpu_time") || !strcmp(table_text(t, row, COL_role), "process");
+}
+
 /* All of COLUMN=GLOB,.. hold; 0 or 1, or -EINVAL for an unknown column. */
 static int compare_where_holds(const char *where, const struct table *t, size_t row, char *message,
 			       size_t message_size)
@@ -182,7 +196,8 @@ static int compare_add_table(struct compare_samples *s, const struct table *t, i
 		if (isnan(table_value(t, row)))
 			continue;
 		if (!compare_metric_matches(options->metrics, table_text(t, row, COL_metric),
-					    table_text(t, row, COL_stat)))
+					    table_text(t, row, COL_stat)) ||
+		    (options->is_short && !compare_is_total(t, row)))
 			continue;
 		err = compare_add_row(s, t, row, file, options);
 		if (err)

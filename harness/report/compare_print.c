@@ -69,12 +69,18 @@ static void print_median(char *buf, size_t size, struct stats_obs median,
 		snprintf(buf, size, "%s", figure);
 }
 
-/* A change as percent, or as times where percent becomes unreadable. */
-static void print_percent(char *buf, size_t size, double change)
+/* From here on a percentage becomes unreadable. */
+static bool print_is_times(double change)
+{
+	return isfinite(change) && change >= 9;
+}
+
+/* A change as percent, or as times. */
+static void print_percent(char *buf, size_t size, double change, bool is_times)
 {
 	if (isinf(change))
 		snprintf(buf, size, change > 0 ? "open" : "-open");
-	else if (change >= 9)
+	else if (is_times)
 		snprintf(buf, size, "x%.3g", change + 1);
 	else
 		snprintf(buf, size, "%+.1f%%", 100 * change);
@@ -83,8 +89,13 @@ static void print_percent(char *buf, size_t size, double change)
 static void print_effect(char *buf, size_t size, double value, const struct compare_row *row,
 			 const char *unit)
 {
+	/* One notation for the change and its interval. */
+	const bool is_times = print_is_times(row->change) ||
+			      print_is_times(row->change_interval.low) ||
+			      print_is_times(row->change_interval.high);
+
 	if (row->effect == STATS_RATIO || isinf(value))
-		print_percent(buf, size, value);
+		print_percent(buf, size, value, is_times);
 	else
 		print_figure(buf, size, value, unit);
 }
@@ -101,12 +112,15 @@ static void print_change(char *buf, size_t size, const struct compare_row *row, 
 	print_effect(low, sizeof(low), row->change_interval.low, row, unit);
 	print_effect(high, sizeof(high), row->change_interval.high, row, unit);
 	/* Two bounds leave even the direction open; one is a bound for the change. */
-	snprintf(buf, size, "%s%s [%s, %s]",
-		 row->base.is_bound && row->new.is_bound ? "?"
-		 : row->new.is_bound			 ? ">"
-		 : row->base.is_bound			 ? "<"
-							 : "",
-		 row->base.is_bound && row->new.is_bound ? "" : point, low, high);
+	const int n = snprintf(buf, size, "%s%s",
+			       row->base.is_bound && row->new.is_bound ? "?"
+			       : row->new.is_bound		       ? ">"
+			       : row->base.is_bound		       ? "<"
+								       : "",
+			       row->base.is_bound && row->new.is_bound ? "" : point);
+
+	if (!isnan(row->change_interval.low) && n > 0 && (size_t)n < size)
+		snprintf(buf + n, size - (size_t)n, " [%s, %s]", low, high);
 }
 
 static void print_verdict(char *buf, size_t size, const struct compare_row *row)
@@ -115,6 +129,8 @@ static void print_verdict(char *buf, size_t size, const struct compare_row *row)
 
 	if (row->base.is_bound || row->new.is_bound)
 		snprintf(reps, sizeof(reps), "; bounds: a longer stage would tell, not more reps");
+	else if (isnan(row->sd))
+		snprintf(reps, sizeof(reps), "; one repetition has no spread");
 	else if (row->reps_needed)
 		snprintf(reps, sizeof(reps), "; %zu reps a side would decide this shift",
 			 row->reps_needed);
@@ -261,22 +277,49 @@ static enum term_style print_style(enum compare_verdict verdict)
 	}
 }
 
-/* The geometric mean of the changes, where all rows are ratios of known figures. */
-static bool print_geomean(const struct comparison *c, const struct compare_table *t, double *out)
+/* The geometric mean of a variant's changes, where all of its rows are ratios of known figures; of more than
+ * one. */
+static bool print_geomean(const struct comparison *c, const struct compare_table *t, size_t variant,
+			  double *out)
 {
 	double logs = 0;
+	size_t n = 0;
 
 	for (size_t i = t->first; i < t->first + t->n; i++) {
 		const struct compare_row *row = &c->rows[i];
 
+		if (row->variant != variant)
+			continue;
 		if (row->effect != STATS_RATIO || !row->n_base || !row->n_new ||
 		    row->base.is_bound || row->new.is_bound || !(row->change > -1) ||
 		    isinf(row->change))
 			return false;
 		logs += log(row->change + 1);
+		n++;
 	}
-	*out = exp(logs / (double)t->n) - 1;
-	return t->n > 1;
+	*out = exp(logs / (double)n) - 1;
+	return n > 1;
+}
+
+/* A line per variant: those of several strategies together would be the mean of nothing. */
+static void print_geomeans(const struct comparison *c, const struct compare_table *t, FILE *out)
+{
+	const size_t n = c->variant_names ? c->n_variant_names : 2;
+
+	for (size_t variant = 1; variant < n; variant++) {
+		char percent[64];
+		double geomean;
+
+		if (!print_geomean(c, t, variant, &geomean))
+			continue;
+		print_percent(percent, sizeof(percent), geomean, print_is_times(geomean));
+		fputs("geometric mean of the changes", out);
+		if (c->variant_names) {
+			fputs(", ", out);
+			print_safely(out, c->variant_names[variant]);
+		}
+		fprintf(out, ": %s\n", percent);
+	}
 }
 
 static void print_table_text(const struct comparison *c, const struct compare_table *t,
@@ -285,7 +328,6 @@ static void print_table_text(const struct comparison *c, const struct compare_ta
 {
 	char title[512];
 	int widths[N_CELLS];
-	double geomean;
 
 	for (int i = 0; i < N_CELLS; i++)
 		widths[i] = print_width(head->cells[i]);
@@ -305,12 +347,7 @@ static void print_table_text(const struct comparison *c, const struct compare_ta
 	for (size_t r = 0; r < t->n; r++)
 		print_padded(out, &lines[r], widths, print_style(c->rows[t->first + r].verdict),
 			     is_colored);
-	if (print_geomean(c, t, &geomean)) {
-		char percent[64];
-
-		print_percent(percent, sizeof(percent), geomean);
-		fprintf(out, "geometric mean of the changes: %s\n", percent);
-	}
+	print_geomeans(c, t, out);
 	fputc('\n', out);
 }
 
@@ -332,7 +369,7 @@ static void print_summary(const struct comparison *c, const struct compare_optio
 	}
 	fprintf(out,
 		".\n%sp: Mann-Whitney, two-sided, after Holm over %zu tests; [..]: bootstrap, seed "
-		"%llu; "
+		"%llu, too narrow below 6 repetitions; "
 		"alpha %g, min-effect %g%%.\n%sfinds: the smallest change that this many "
 		"repetitions "
 		"find with %.0f%% probability (one test).\n",

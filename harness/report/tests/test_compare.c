@@ -35,6 +35,7 @@ struct file {
 	char path[64];
 	FILE *f;
 	const char *env, *build;
+	const char *what; /* role, object, phase and table state */
 	uint64_t random;
 };
 
@@ -45,6 +46,7 @@ static void file_open(struct file *file, uint64_t seed)
 	assert_non_null(file->f);
 	file->env = "env1";
 	file->build = "build1";
+	file->what = "mutator,all,total,all";
 	file->random = seed;
 #define COLUMN(name) fprintf(file->f, "%s%s", COL_##name ? "," : "", #name);
 #include "report/columns.def"
@@ -57,9 +59,9 @@ static void file_row(struct file *file, const struct spec *s, int rep, const cha
 	fprintf(file->f,
 		"1,run1,%s,%s,%s,%s,,staged,1,65536,50/25/"
 		"25,uniform,64,4096,empty,span,poisson,,%d,%d,%s,"
-		"%.3f,,mutator,all,total,all,%s,%s,%s,%s,%s,100,1,%s,\n",
+		"%.3f,,%s,%s,%s,%s,%s,%s,100,1,%s,\n",
 		file->build, file->env, s->cell, s->strategy, 100 + rep, rep, s->stage,
-		5 + rep * 0.01, s->metric, s->stat, value, s->unit, s->better,
+		5 + rep * 0.01, file->what, s->metric, s->stat, value, s->unit, s->better,
 		s->status ? s->status : "ok");
 }
 
@@ -493,6 +495,199 @@ static size_t slurp(const char *path, char *text, size_t size)
 	return n;
 }
 
+/* The figures of a small matrix as a run writes them, each `factor` times as bad as the first file's. */
+static void write_run(struct file *file, uint64_t seed, int n, double factor)
+{
+	static const char *const stages[] = {"1k", "max"};
+	static const char *const lifetimes[] = {
+		"process,all,total,all",    "process,value,total,all", "process,value,total,steady",
+		"process,all,total,steady", "process,value,limbo,all", "process,value,grace,all",
+	};
+	static const char *const roles[] = {"mutator,all,,", "reader,all,,", "collector,all,,"};
+
+	file_open(file, seed);
+	for (size_t i = 0; i < 2; i++) {
+		struct spec s = {"c1",	 "mark",  stages[i], "throughput",
+				 "rate", "ops/s", "higher",  1e6 / factor,
+				 0.02,	 n,	  NULL};
+
+		file->what = "mutator,all,,";
+		file_add(file, &s);
+		for (size_t k = 0; k < sizeof(lifetimes) / sizeof(lifetimes[0]); k++) {
+			file->what = lifetimes[k];
+			s = (struct spec){"c1",	   "mark",	 stages[i], "lifetime", "p99", "ns",
+					  "lower", 1e6 * factor, 0.02,	    n,		NULL};
+			file_add(file, &s);
+		}
+		for (size_t k = 0; k < sizeof(roles) / sizeof(roles[0]); k++) {
+			file->what = roles[k];
+			s = (struct spec){"c1",	   "mark",	 stages[i], "cpu_time", "sum", "ns",
+					  "lower", 1e9 * factor, 0.02,	    n,		NULL};
+			file_add(file, &s);
+		}
+		file->what = "process,all,,";
+		s = (struct spec){"c1",	   "mark",	 stages[i], "cpu_time", "sum", "ns",
+				  "lower", 1e9 * factor, 0.02,	    n,		NULL};
+		file_add(file, &s);
+		/* Nothing is ever in limbo: no test of the others shall pay for that. */
+		s = (struct spec){"c1", "mark", stages[i], "limbo_bytes", "max", "bytes", "lower",
+				  0,	0,	n,	   NULL};
+		file_add(file, &s);
+	}
+	file_close(file);
+}
+
+static void print_to(char *text, size_t size, const struct comparison *c,
+		     const struct compare_options *options)
+{
+	FILE *out = fmemopen(text, size, "w");
+
+	memset(text, 0, size);
+	assert_int_equal(compare_print(c, options, COMPARE_TEXT, false, out), 0);
+	fclose(out);
+}
+
+static size_t slurp(const char *path, char *text, size_t size);
+
+/* By default few enough figures that five repetitions see what is ten times worse; and where none could, that is
+ * said. */
+static void test_defaults_can_decide(void **state)
+{
+	static char text[262144];
+	char out[] = "/tmp/test_compare_out.XXXXXX";
+	char all[] = "--metric=*", inconclusive[] = "--fail-on=inconclusive";
+	struct file a, b;
+
+	(void)state;
+	close(mkstemp(out));
+	write_run(&a, 1, 5, 1);
+	write_run(&b, 2, 5, 10);
+	/* Throughput, lifetime and processor time of two stages: 6 tests, of which each can reach 0.048. */
+	assert_int_equal(command(out, a.path, b.path, NULL, NULL), EXIT_CHECK_FAILED);
+	slurp(out, text, sizeof(text));
+	assert_non_null(strstr(text, "after Holm over 6 tests"));
+	assert_non_null(strstr(text, "8 figures: 6 regression, 2 same"));
+	assert_null(strstr(text, "NOTHING CAN BE DECIDED"));
+	assert_int_equal(command(out, b.path, a.path, NULL, NULL), EXIT_GOOD);
+	/* All of them: 22 tests. */
+	assert_int_equal(command(out, a.path, b.path, all, NULL), EXIT_GOOD);
+	slurp(out, text, sizeof(text));
+	assert_non_null(strstr(text, "warning: no outcome of these repetitions"));
+	assert_non_null(strstr(text, "NOTHING CAN BE DECIDED HERE: the smallest p of so few "
+				     "repetitions is 0.0079, and 22 tests share alpha 0.05"));
+	assert_non_null(strstr(text, "6 repetitions a side would do, or at most 6 figures"));
+	assert_int_equal(command(out, a.path, b.path, all, inconclusive), EXIT_INCONCLUSIVE);
+	pair_remove(&a, &b);
+	write_run(&a, 1, 6, 1);
+	write_run(&b, 2, 6, 10);
+	assert_int_equal(command(out, a.path, b.path, all, NULL), EXIT_CHECK_FAILED);
+	slurp(out, text, sizeof(text));
+	assert_null(strstr(text, "NOTHING CAN BE DECIDED"));
+	pair_remove(&a, &b);
+	unlink(out);
+}
+
+/* What one and three repetitions cannot tell is not printed. */
+static void test_few_claim_nothing(void **state)
+{
+	static char text[65536];
+	const struct spec base = {"c1",	   "mark", "1k", "lifetime", "p99", "ns",
+				  "lower", 1e6,	   0.02, 1,	     NULL};
+	struct spec slow = base;
+	struct compared x;
+	struct file a, b;
+
+	(void)state;
+	slow.value *= 3;
+	for (slow.n = 1; slow.n <= 5; slow.n += 2) {
+		struct spec fast = base;
+
+		fast.n = slow.n;
+		file_open(&a, 1);
+		file_open(&b, 2);
+		file_add(&a, &fast);
+		file_add(&b, &slow);
+		file_close(&a);
+		file_close(&b);
+		compare_files(&x, a.path, b.path, &defaults);
+		print_to(text, sizeof(text), &x.c, &defaults);
+		const struct compare_row *row = &x.c.rows[0];
+
+		/* Three: a spread, but no p below 0.1, so no change that would be found. */
+		assert_int_equal(isnan(row->detectable), slow.n < 5);
+		assert_int_equal(isnan(row->change_interval.low), slow.n == 1);
+		assert_int_equal(x.c.is_blind, slow.n < 5);
+		assert_int_equal(strstr(text, "±") != NULL, slow.n > 1);
+		assert_int_equal(strstr(text, "% [") != NULL, slow.n > 1);
+		assert_int_equal(strstr(text, "NOTHING CAN BE DECIDED HERE") != NULL, slow.n < 5);
+		if (slow.n == 1) {
+			assert_int_equal(row->reps_needed, 0);
+			assert_non_null(strstr(text, "; one repetition has no spread"));
+		}
+		compared_done(&x);
+		pair_remove(&a, &b);
+	}
+}
+
+/* A change and its interval in one notation; means over one variant's rows, not over strategies. */
+static void test_notation_and_means(void **state)
+{
+	static char text[65536];
+	struct spec s = {"c1", "leak", "1k", "lifetime", "p99", "ns", "lower", 1e6, 0.3, 8, NULL};
+	struct compare_options options = defaults;
+	struct compared x;
+	struct file a, b;
+
+	(void)state;
+	file_open(&a, 1);
+	file_add(&a, &s);
+	file_close(&a);
+	file_open(&b, 2);
+	s.value *= 10.2;
+	file_add(&b, &s);
+	file_close(&b);
+	compare_files(&x, a.path, b.path, &defaults);
+	/* It straddles where percents end. */
+	assert_true(x.c.rows[0].change_interval.low < 9 && x.c.rows[0].change_interval.high > 9);
+	print_to(text, sizeof(text), &x.c, &defaults);
+	assert_non_null(strstr(text, " [x"));
+	assert_non_null(strstr(text, ", x"));
+	assert_null(strstr(text, "% ["));
+	assert_null(strstr(text, "[+"));
+	compared_done(&x);
+	pair_remove(&a, &b);
+
+	static const struct {
+		const char *cell, *strategy;
+		double factor;
+	} variants[] = {{"c1", "leak", 1}, {"c2", "mark", 2}, {"c3", "ebr", 0.5}};
+
+	file_open(&a, 1);
+	for (size_t i = 0; i < 6; i++) {
+		s = (struct spec){variants[i / 2].cell,
+				  variants[i / 2].strategy,
+				  i % 2 ? "max" : "1k",
+				  "lifetime",
+				  "p99",
+				  "ns",
+				  "lower",
+				  1e6 * variants[i / 2].factor,
+				  0,
+				  8,
+				  NULL};
+		file_add(&a, &s);
+	}
+	file_close(&a);
+	options.by = COL_strategy;
+	options.base = "leak";
+	compare_files(&x, a.path, NULL, &options);
+	print_to(text, sizeof(text), &x.c, &options);
+	assert_non_null(strstr(text, "geometric mean of the changes, mark: +100.0%\n"));
+	assert_non_null(strstr(text, "geometric mean of the changes, ebr: -50.0%\n"));
+	compared_done(&x);
+	unlink(a.path);
+}
+
 static void test_formats(void **state)
 {
 	static char text[262144];
@@ -544,10 +739,17 @@ static void test_formats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_verdicts),       cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_censored),       cmocka_unit_test(test_by_strategy),
-		cmocka_unit_test(test_not_comparable), cmocka_unit_test(test_aa),
-		cmocka_unit_test(test_exit_codes),     cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_censored),
+		cmocka_unit_test(test_by_strategy),
+		cmocka_unit_test(test_not_comparable),
+		cmocka_unit_test(test_aa),
+		cmocka_unit_test(test_exit_codes),
+		cmocka_unit_test(test_formats),
+		cmocka_unit_test(test_defaults_can_decide),
+		cmocka_unit_test(test_few_claim_nothing),
+		cmocka_unit_test(test_notation_and_means),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
