@@ -54,6 +54,9 @@ static double bench_slice(const struct peer *peer, struct peer_table *table, uns
 			  const struct bench_mix *mix, uint64_t mask, uint64_t slice_ns,
 			  uint64_t seed)
 {
+	/* Shares of 128.  As many inserts as deletes where the mix has: otherwise the table drifts. */
+	const unsigned inserts = (mix->insert_pct * 128 + 50) / 100;
+	const unsigned deletes = (mix->delete_pct * 128 + 50) / 100;
 	struct bench_thread threads[64] = {{0}};
 	_Atomic(unsigned) n_ready = 0;
 	_Atomic(int) go = 0, stop = 0;
@@ -69,9 +72,8 @@ static double bench_slice(const struct peer *peer, struct peer_table *table, uns
 			.go = &go,
 			.work = {.state = seed * 64 + i,
 				 .mask = mask,
-				 .get_below = (mix->get_pct * 128 + 50) / 100,
-				 .insert_below =
-					 ((mix->get_pct + mix->insert_pct) * 128 + 50) / 100,
+				 .get_below = 128 - inserts - deletes,
+				 .insert_below = 128 - deletes,
 				 .stop = &stop},
 		};
 		if (pthread_create(&threads[i].thread, NULL, bench_thread, &threads[i]))

@@ -164,7 +164,7 @@ static int peers_parse(const struct cli_args *args, struct peers_call *call)
 {
 	struct bench_options *o = &call->o;
 	const char *pages = cli_get(args, "pages");
-	uint64_t rounds;
+	uint64_t rounds[BENCH_MAX_LIST];
 	unsigned n;
 	int err = peers_counts("keys", cli_get(args, "keys"), MAX_KEYS, true, o->keys, &o->n_keys);
 
@@ -173,7 +173,11 @@ static int peers_parse(const struct cli_args *args, struct peers_call *call)
 				   &o->n_threads);
 	if (!err)
 		err = peers_counts("rounds", cli_get(args, "rounds"), BENCH_MAX_ROUNDS, false,
-				   &rounds, &n);
+				   rounds, &n);
+	if (!err && n != 1) {
+		cli_error("--rounds: \"%s\" is a list; give one number", cli_get(args, "rounds"));
+		err = EXIT_USAGE;
+	}
 	if (!err)
 		err = peers_mixes(cli_get(args, "mix"), o);
 	if (!err)
@@ -194,7 +198,7 @@ static int peers_parse(const struct cli_args *args, struct peers_call *call)
 		cli_error("--pages: \"%s\" is unknown; choose huge or small", pages);
 		return EXIT_USAGE;
 	}
-	o->n_rounds = (unsigned)rounds;
+	o->n_rounds = (unsigned)rounds[0];
 	o->huge_pages = strcmp(pages, "huge") == 0;
 	o->is_interrupted = &peers_is_interrupted;
 	call->out = cli_given(args, "out");

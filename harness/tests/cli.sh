@@ -75,6 +75,9 @@ for command in "${commands[@]}"; do
 	says err "unknown option --no-such-option-at-all"
 done
 
+run 2 "$program" peers --rounds=5,7
+says err '"5,7" is a list'
+
 # A quoted file does not get to steer the terminal.
 printf '0 i \033[31m\n' >"$work/escape.txt"
 run 2 "$program" verify-go "$work/escape.txt"
