@@ -44,6 +44,9 @@
 
 /* Compare and swap; `expected` is a pointer that receives the value found.  Strong.  On failure the
  * order is acquire (the found value may be followed). */
+#define cas_relaxed(p, expected, desired)                                                          \
+	(PERTURB atomic_compare_exchange_strong_explicit(                                          \
+		(p), (expected), (desired), memory_order_relaxed, memory_order_relaxed))
 #define cas_acquire(p, expected, desired)                                                          \
 	(PERTURB atomic_compare_exchange_strong_explicit(                                          \
 		(p), (expected), (desired), memory_order_acquire, memory_order_acquire))

@@ -3,6 +3,9 @@
  * in hmap_get.c, growth in hmap_grow.c. */
 #include "hmap_internal.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 uint64_t hmap_hash_default(uint64_t key, uint64_t seed)
 {
 	const struct hash_seed parts = hmap_hash_seed(seed);
@@ -39,6 +42,8 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 		return -EINVAL;
 	if (config->hint > UINT64_C(1) << 40)
 		return -EINVAL;
+	if ((reclaim_ops(r)->flags & NEEDS_PROTECT) && reclaim_ops(r)->n_slots < HMAP_N_SLOTS)
+		return -EINVAL;
 	m = aligned_alloc(PADDING_BYTES,
 			  (sizeof(*m) + PADDING_BYTES - 1) / PADDING_BYTES * PADDING_BYTES);
 	if (!m)
@@ -66,7 +71,6 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 	m->is_payload = config->mode == HMAP_PAYLOAD;
 	m->unlink_empty = config->unlink == HMAP_UNLINK_EMPTY;
 	store_relaxed(&m->stripe_seed, config->seed);
-	store_relaxed(&m->rng, config->seed | 1);
 	m->root.trace = hmap_root_trace;
 	reclaim_root_add(r, &m->root);
 	*out = m;
@@ -131,14 +135,24 @@ void hmap_destroy(struct hmap *m, struct reclaim_thread *t)
 
 /* ---------------------------------------------------------------- count */
 
+/* Who is alone is told from mutators and readers only; another thread that writes would corrupt the map. */
+static void __attribute__((noreturn, cold)) hmap_die_role(const struct reclaim_thread *t)
+{
+	fprintf(stderr, "hmap: a thread registered as %s inserts or deletes; register it as %s\n",
+		reclaim_role_names[t->role], reclaim_role_names[ROLE_MUTATOR]);
+	abort();
+}
+
 /* The registration epoch has changed: find out whether this thread is alone, and if so take over what
  * threads that left had not published. */
 bool hmap_refresh_alone(struct hmap *m, struct reclaim_thread *t, struct hmap_local *local)
 {
 	const uint64_t epoch = reclaim_registration_epoch(t);
-	const bool alone = reclaim_alone_begin(t);
+	const int alone = reclaim_alone_begin(t);
 
-	if (alone) {
+	if (t->role != ROLE_MUTATOR && t->role != ROLE_READER)
+		hmap_die_role(t);
+	if (alone > 0) {
 		for (unsigned i = 0; i < reclaim_config(m->r)->max_threads; i++) {
 			struct hmap_local *other = &m->locals[i];
 
@@ -150,10 +164,12 @@ bool hmap_refresh_alone(struct hmap *m, struct reclaim_thread *t, struct hmap_lo
 		}
 		reclaim_alone_end(t);
 	}
-	/* A registration between the two looks changes the epoch again, and the next operation sees that. */
-	local->epoch = epoch;
-	local->is_alone = alone;
-	return alone;
+	/* A registration between the two looks changes the epoch again, and the next operation sees that.  Where
+	 * the registry was busy the next operation asks again. */
+	if (alone >= 0)
+		local->epoch = epoch;
+	local->is_alone = alone > 0;
+	return alone > 0;
 }
 
 uint64_t hmap_count(struct hmap *m)
@@ -170,23 +186,30 @@ uint64_t hmap_count(struct hmap *m)
 static void hmap_redraw_seed(struct hmap *m, struct reclaim_thread *t, struct table *table)
 {
 	struct table *next;
+	bool is_alone;
 
-	if (m->hash || !reclaim_alone_begin(t))
+	if (m->hash || table->old)
 		return; /* an injected hash function owns its seed */
-	/* Others may have come, written and gone since this delete looked: the epoch tells. */
-	if (reclaim_registration_epoch(t) != m->locals[t->index].epoch || table->old) {
-		reclaim_alone_end(t);
-		return;
-	}
+	/* Allocated before, and retired after: the registry is locked in between. */
 	next = reclaim_alloc(t, OBJ_TABLE, sizeof(*next), false);
-	if (next) {
-		*next = *table;
-		next->seed = hmap_mum(table->seed + UINT64_C(0x9e3779b97f4a7c15),
-				      UINT64_C(0xe7037ed1a0b428db) ^ table->seed);
-		next->hash = hmap_hash_seed(next->seed);
-		hmap_publish_table(m, t, table, next);
+	if (!next)
+		return;
+	*next = *table;
+	next->seed = hmap_mum(table->seed + UINT64_C(0x9e3779b97f4a7c15),
+			      UINT64_C(0xe7037ed1a0b428db) ^ table->seed);
+	next->hash = hmap_hash_seed(next->seed);
+	is_alone = reclaim_alone_begin(t) > 0;
+	if (is_alone) {
+		/* Others may have come, written and gone since this delete looked: the epoch tells. */
+		is_alone = reclaim_registration_epoch(t) == m->locals[t->index].epoch;
+		if (is_alone)
+			hmap_swap_table(m, t, table, next);
+		reclaim_alone_end(t);
 	}
-	reclaim_alone_end(t);
+	if (is_alone)
+		reclaim_retire(t, table, false);
+	else
+		reclaim_unalloc(t, next);
 }
 
 /* ---------------------------------------------------------------- searching for a write */
@@ -516,7 +539,8 @@ static struct bucket *hmap_bucket_emptied(struct hmap *m, struct reclaim_thread 
 	hmap_set_next(m, p->before, next);
 	if (!next)
 		hmap_note_overflow(array, extra, p->before, false);
-	hmap_add_noverflow(m, table->b, true); /* it falls again with the chain it counted */
+	hmap_add_noverflow(m, table->b, p->bucket,
+			   true); /* it falls again with the chain it counted */
 	return p->bucket;
 }
 

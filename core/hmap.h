@@ -3,7 +3,8 @@
  * concurrent.  uint64 keys to uint64 values, or to payload objects.
  *
  * THREADS.  Every function but create and destroy takes the calling thread's struct reclaim_thread,
- * which must be online and registered with the map's domain.  Operations that return or follow references
+ * which must be online and registered with the map's domain: as a mutator to insert, delete or clear, as a
+ * mutator or reader to look (other roles may create and destroy, and look while all is quiet).  Operations that return or follow references
  * (get, range) must run inside reclaim_enter()/reclaim_exit(); insert and delete must too.
  *
  * PROGRESS.  Readers take no lock and execute no fence, no atomic read-modify-write and no store to shared
@@ -30,7 +31,8 @@ enum hmap_unlink { HMAP_UNLINK_GO, HMAP_UNLINK_EMPTY };
 #define HMAP_N_CELLS 8
 #define HMAP_BUCKET_BYTES 144
 #define HMAP_COUNT_BATCH 16
-#define HMAP_N_SLOTS 6 /* protection slots a NEEDS_PROTECT strategy must offer */
+#define HMAP_N_SLOTS                                                                               \
+	6 /* protection slots a NEEDS_PROTECT strategy must offer; with fewer hmap_create() is -EINVAL */
 
 typedef uint64_t hmap_hash_fn(uint64_t key, uint64_t seed);
 /* The default: a 64-bit mixer good in its low bits (bucket) and its top byte (tophash). */
@@ -117,7 +119,7 @@ struct hmap_state {
 	uint64_t n_growths;
 	uint64_t array_bytes, old_array_bytes;
 };
-/* Any thread; exact while quiet. */
+/* Inside a section, unless quiet; exact while quiet. */
 void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out);
 uint64_t hmap_count(struct hmap *m);
 /* Overflow buckets now linked, surplus ones included, found by walking.  Quiet only; slow. */

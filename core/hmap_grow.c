@@ -57,23 +57,23 @@ no_memory:
 	return NULL;
 }
 
-/* Go's incrnoverflow: exact below B = 16, above with probability 1 / 2^(B - 15). */
-void hmap_add_noverflow(struct hmap *m, unsigned b, bool subtract)
+/* Go's incrnoverflow: exact below B = 16, above for one bucket in 2^(B - 15).  Go draws a random number; here the
+ * bucket's address decides, so that a bucket that was counted is the one that is taken off again. */
+void hmap_add_noverflow(struct hmap *m, unsigned b, const struct bucket *bucket, bool subtract)
 {
-	if (b >= 16) {
-		/* Relaxed: a lost update of the generator only repeats a draw. */
-		const uint64_t x = load_relaxed(&m->rng) * UINT64_C(6364136223846793005) +
-				   1442695040888963407u;
-
-		store_relaxed(&m->rng, x);
-		if ((x >> 33) & ((UINT64_C(1) << (b - 15)) - 1))
-			return;
-	}
+	if (b >= 16 && hmap_mum((uintptr_t)bucket, UINT64_C(0xa0761d6478bd642f)) &
+			       ((UINT64_C(1) << (b - 15)) - 1))
+		return;
 	/* Relaxed: steers growth only. */
-	if (!subtract)
+	if (!subtract) {
 		add_relaxed(&m->noverflow, 1);
-	else if (load_relaxed(&m->noverflow) > 0)
-		sub_relaxed(&m->noverflow, 1);
+		return;
+	}
+	uint32_t n = load_relaxed(&m->noverflow);
+
+	/* Never below 0, which would be the largest number there is and begin a growth. */
+	while (n > 0 && !cas_relaxed(&m->noverflow, &n, n - 1))
+		;
 }
 
 struct bucket *hmap_new_overflow(struct hmap *m, struct reclaim_thread *t, struct table *table,
@@ -92,7 +92,7 @@ struct bucket *hmap_new_overflow(struct hmap *m, struct reclaim_thread *t, struc
 	if (!b)
 		b = reclaim_alloc(t, OBJ_BUCKET, sizeof(*b), true);
 	if (b)
-		hmap_add_noverflow(m, table->b, false);
+		hmap_add_noverflow(m, table->b, b, false);
 	return b;
 }
 
@@ -144,8 +144,8 @@ void hmap_retire_chain(struct hmap *m, struct reclaim_thread *t, const struct ta
 
 /* ---------------------------------------------------------------- descriptors */
 
-void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *current,
-			struct table *next)
+void hmap_swap_table(struct hmap *m, struct reclaim_thread *t, struct table *current,
+		     struct table *next)
 {
 	const uint64_t n_stripes = (next->old ? next->old_mask : next->mask) + 1;
 
@@ -156,6 +156,12 @@ void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *
 	/* release: pairs with every hmap_table(m); seq_cst, so that a scan of protected pointers
 	 * that follows the retire cannot pass it. */
 	xchg_seq_cst(&m->table, next);
+}
+
+void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *current,
+			struct table *next)
+{
+	hmap_swap_table(m, t, current, next);
 	if (current)
 		reclaim_retire(t, current, current->old != NULL);
 }
@@ -372,7 +378,7 @@ static void hmap_destination_undo(struct hmap *m, struct reclaim_thread *t, stru
 		return;
 	for (struct bucket *b = hmap_next(m, d->head), *next; b; b = next) {
 		next = hmap_next(m, b);
-		hmap_add_noverflow(m, table->b, true);
+		hmap_add_noverflow(m, table->b, b, true);
 		if (hmap_is_own_object(table, b)) {
 			if (m->flags & TRACES)
 				hmap_retire_bucket(m, t, b, true);

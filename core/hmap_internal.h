@@ -41,7 +41,8 @@
  * HMAP_N_STRIPES locks that lie in struct hmap, chosen by hash & stripe_mask, where stripe_mask + 1 is the
  * smaller of HMAP_N_STRIPES and the number of old buckets: an old bucket and both its halves share one.  The
  * hash seed and stripe_mask are checked again after locking.  Begin and end of a growth, which retire
- * descriptors and arrays, take all stripes.  An operation holds one stripe at most, and none while it waits for
+ * descriptors and arrays, take all stripes.  An operation waits for one stripe at most (to help a growth it
+ * tries a second), and holds none while it waits for
  * grow_lock or for all stripes.
  *
  * LOCK ORDER: stripe(s) of READER_LOCKS -> bucket lock; grow_lock -> all stripes; old bucket -> (X, Y have no
@@ -129,7 +130,6 @@ struct hmap {
 	_Atomic(uint64_t) help_next;	  /* where the next of several writers helps; a hint */
 	_Atomic(uint32_t) iterator_flags; /* ITERATOR | OLD_ITERATOR */
 	_Atomic(uint64_t) n_growths;
-	_Atomic(uint64_t) rng; /* overflow sampling at B >= 16, seeds */
 	struct reclaim_root root;
 
 	/* READER_LOCKS only. */
@@ -324,7 +324,7 @@ bool hmap_grow_begin(struct hmap *m, struct reclaim_thread *t, struct table *tab
  * may give up the stripe (t->map_lock == NULL then: start over). */
 void hmap_grow_work(struct hmap *m, struct reclaim_thread *t, struct table *table, uint64_t hash);
 /* An overflow bucket joins (or leaves) a chain: Go's noverflow. */
-void hmap_add_noverflow(struct hmap *m, unsigned b, bool subtract);
+void hmap_add_noverflow(struct hmap *m, unsigned b, const struct bucket *bucket, bool subtract);
 /* Append an overflow bucket behind `tail` of the chain under `head` (locked, or not yet visible); NULL: out of
  * memory.  The caller links it with hmap_link_overflow() once it is filled. */
 struct bucket *hmap_new_overflow(struct hmap *m, struct reclaim_thread *t, struct table *table,
@@ -338,6 +338,9 @@ void hmap_note_overflow(struct bucket *array, struct array_extra *extra, struct 
 struct bucket *hmap_new_array(struct hmap *m, struct reclaim_thread *t, unsigned b,
 			      struct array_extra **extra);
 /* Publish `next` in place of `current` and retire that; grow_lock held. */
+/* Publish `next`; publish_table() retires `current`, too. */
+void hmap_swap_table(struct hmap *m, struct reclaim_thread *t, struct table *current,
+		     struct table *next);
 void hmap_publish_table(struct hmap *m, struct reclaim_thread *t, struct table *current,
 			struct table *next);
 /* Tag and retire the overflow objects of one chain. */

@@ -98,7 +98,11 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 		goto no_memory;
 	memset(r, 0, sizeof(*r));
 	r->config = *config;
-	r->config.max_threads = config->max_threads ? config->max_threads : 64;
+	if (!r->config.max_threads)
+		r->config.max_threads =
+			ops->max_threads && ops->max_threads < RECLAIM_DEFAULT_THREADS
+				? ops->max_threads
+				: RECLAIM_DEFAULT_THREADS;
 	if (r->config.sample_1_in == 0)
 		r->config.sample_1_in = 1;
 #ifdef RECLAIMBENCH_AUDIT
@@ -300,7 +304,6 @@ struct reclaim_thread *reclaim_register(struct reclaim *r, enum reclaim_role rol
 	 * to look at the registry. */
 	memset(t->state, 0, reclaim_padded(r->ops->thread_bytes));
 	t->is_online = true;
-	t->is_in_section = false;
 	t->map_lock = NULL;
 	t->sample_left = r->config.sample_1_in;
 	t->poll_flags = NULL;
@@ -349,18 +352,18 @@ unsigned reclaim_n_mutators(const struct reclaim *r)
 	return n;
 }
 
-bool reclaim_alone_begin(struct reclaim_thread *t)
+int reclaim_alone_begin(struct reclaim_thread *t)
 {
 	struct reclaim *r = t->r;
 
 	/* Trylock: a thread that waits for the registry in here could keep a collector waiting that holds
 	 * it.  Not being sure is a fine answer. */
 	if (pthread_mutex_trylock(&r->registry_lock))
-		return false;
-	if (r->n_users == 1)
-		return true;
+		return -EBUSY;
+	if (r->n_users == 1 && reclaim_is_user(t->role))
+		return 1;
 	pthread_mutex_unlock(&r->registry_lock);
-	return false;
+	return 0;
 }
 
 void reclaim_alone_end(struct reclaim_thread *t)
@@ -480,9 +483,12 @@ void reclaim_retire(struct reclaim_thread *t, void *object, bool is_growing)
 
 void reclaim_stamp_dead(struct reclaim_thread *t, void *object, bool is_growing)
 {
-	if (t->tracking)
-		heap_stamps(t->r->heap, object)->dead_ticks =
-			(clock_ticks(t->clock) & ~UINT64_C(1)) | is_growing;
+	if (!t->tracking)
+		return;
+	struct heap_stamps *stamps = heap_stamps(t->r->heap, object);
+
+	if (!stamps->dead_ticks)
+		stamps->dead_ticks = (clock_ticks(t->clock) & ~UINT64_C(1)) | is_growing;
 }
 
 void reclaim_stamp_revived(struct reclaim_thread *t, void *object)

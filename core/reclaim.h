@@ -174,8 +174,10 @@ struct reclaim_config {
 	const char *options;	 /* "gogc=50,batch=64", or NULL */
 	struct heap_config heap; /* node_bytes and stamps are filled in by reclaim_create() */
 	const struct clock *clock;
-	unsigned max_threads;	  /* registered at once, collectors included; 0: 64; at most 4096 */
-	bool tracking;		  /* stamps and life recorders */
+	unsigned
+		max_threads; /* registered at once, collectors included; 0: 64, or the strategy's limit
+				     where that is less; at most 4096 */
+	bool tracking;	     /* stamps and life recorders */
 	uint32_t sample_1_in;	  /* stamp one retire in N; 0 or 1: every one */
 	bool audit;		  /* shadow registry, poison, quarantine (audit.h) */
 	audit_fault_fn *on_fault; /* audit: what to do with a fault; NULL: print it and abort */
@@ -206,7 +208,6 @@ struct reclaim_thread {
 	enum reclaim_role role;
 	bool is_registered, is_visible; /* reclaim.c's, under the registry lock */
 	bool is_online;
-	bool is_in_section;
 	bool tracking;
 	struct heap_cache *cache;
 	const struct clock *clock;
@@ -323,9 +324,10 @@ void reclaim_attach(struct reclaim *r, struct reclaim_attachment *a);
 /* The map this array belongs to is dropped: record its lifetime as OBJ_MAP. */
 void reclaim_attachment_is_map(struct reclaim *r, void *object);
 
-/* True when the calling thread is the only registered mutator or reader; then the registry stays locked, so
- * that nobody else can register, until reclaim_alone_end(). */
-bool reclaim_alone_begin(struct reclaim_thread *t);
+/* 1: the calling thread, a mutator or reader, is the only one registered; the registry stays locked, so that
+ * nobody else can register, until reclaim_alone_end(): meanwhile nothing may be allocated or retired, for the
+ * strategy may want the registry.  0: it is not.  -EBUSY: not known now, ask again. */
+int reclaim_alone_begin(struct reclaim_thread *t);
 void reclaim_alone_end(struct reclaim_thread *t);
 /* Changes whenever a mutator or reader registers or unregisters.  One relaxed load. */
 static inline uint64_t reclaim_registration_epoch(const struct reclaim_thread *t)
