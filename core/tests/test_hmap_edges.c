@@ -64,7 +64,7 @@ static void insert(struct fixture *f, struct reclaim_thread *t, uint64_t key)
 	reclaim_poll(t);
 }
 
-static void delete(struct fixture *f, struct reclaim_thread *t, uint64_t key)
+static void delete (struct fixture *f, struct reclaim_thread *t, uint64_t key)
 {
 	reclaim_enter(t);
 	assert_true(hmap_delete(f->map, t, key));
@@ -165,7 +165,7 @@ static void test_retire_may_walk_the_threads(void **state)
 	fixture_create(&f, &outside, NULL, &plain);
 	insert(&f, f.t, 1);
 	alarm(30); /* a deadlock ends the test */
-	delete(&f, f.t, 1);
+	delete (&f, f.t, 1);
 	alarm(0);
 	assert_int_equal(n_walked, 1); /* the old descriptor: one retire, one thread */
 	fixture_destroy(&f);
@@ -240,7 +240,7 @@ static void holder_hold(void *ctx, struct reclaim_thread *t)
 	struct holder *h = ctx;
 
 	(void)t;
-	store_release(&h->has_it, true); /* pairs with the test's load_acquire */
+	store_release(&h->has_it, true);  /* pairs with the test's load_acquire */
 	while (!load_acquire(&h->let_go)) /* pairs with the test's store_release */
 		sched_yield();
 }
@@ -271,7 +271,7 @@ static void test_alone_again_after_a_busy_look(void **state)
 	store_release(&h.let_go, true); /* pairs with holder_hold() */
 	pthread_join(thread, NULL);
 	reclaim_totals(f.r, &before);
-	delete(&f, f.t, 1);
+	delete (&f, f.t, 1);
 	reclaim_totals(f.r, &after);
 	/* The seed was redrawn: a descriptor was retired. */
 	assert_int_equal(after.n_retired[OBJ_TABLE], before.n_retired[OBJ_TABLE] + 1);
@@ -305,7 +305,7 @@ static void test_evacuation_keeps_a_death(void **state)
 	fixture_create(&f, reclaim_strategy_find("leak"), NULL, &config);
 	for (unsigned i = 0; i < 9; i++)
 		insert(&f, f.t, key_in(0, i));
-	delete(&f, f.t, key_in(0, 8));
+	delete (&f, f.t, key_in(0, 8));
 	heap_visit(reclaim_heap(f.r), sum_dead, &died);
 	assert_true(died != 0);
 	for (uint64_t i = 0, grown = 0; !grown; i++) {
@@ -335,7 +335,7 @@ static void *churner_main(void *arg)
 		insert(c->f, t, key_in(c->bucket, i));
 	for (unsigned i = 0; i < N_CHURNS; i++) {
 		insert(c->f, t, key_in(c->bucket, 8));
-		delete(c->f, t, key_in(c->bucket, 8));
+		delete (c->f, t, key_in(c->bucket, 8));
 	}
 	reclaim_unregister(t);
 	return NULL;

@@ -329,14 +329,16 @@ static uint32_t gc_sweep_claim(struct gc *gc, uint32_t n_max, uint32_t *first)
 	 * gc_sweep_set_final() */
 	const bool is_final = load_acquire(&sweep->is_final);
 
-	/* acquire: pairs with gc_sweep_flip(), for n_end; relaxed is enough for who gets which index */
-	if (load_acquire(&sweep->cursor) >= sweep->n_end ||
-	    (*first = add_relaxed(&sweep->cursor, n_max)) >= sweep->n_end) {
+	/* acquire: pairs with gc_sweep_flip() and gc_sweep_set_final(), for n_end */
+	const uint32_t at = load_acquire(&sweep->cursor), n_end = load_relaxed(&sweep->n_end);
+
+	/* relaxed is enough for who gets which index */
+	if (at >= n_end || (*first = add_relaxed(&sweep->cursor, n_max)) >= n_end) {
 		if (is_final)
 			store_release(&sweep->is_drained, true); /* pairs with gc_sweep_is_done() */
 		return 0;
 	}
-	return sweep->n_end - *first < n_max ? sweep->n_end - *first : n_max;
+	return n_end - *first < n_max ? n_end - *first : n_max;
 }
 
 struct gc_sweeper {
@@ -356,7 +358,8 @@ static void gc_sweep_take_some(struct gc *gc, uint32_t first, uint32_t n,
 	const uint32_t sg = load_relaxed(&gc->sweep.sweepgen);
 	struct gc_taken taken = {0};
 
-	for (uint32_t i = first + n; i < first + 2 * n && i < gc->sweep.n_end; i++)
+	/* relaxed: only what to prefetch */
+	for (uint32_t i = first + n; i < first + 2 * n && i < load_relaxed(&gc->sweep.n_end); i++)
 		heap_span_prefetch(gc->heap, i);
 	for (uint32_t i = first; i < first + n; i++) {
 		struct heap_span *s = heap_span_at(gc->heap, i);
@@ -499,7 +502,8 @@ void gc_sweep_flip(struct gc *gc, uint64_t now_ticks)
 		abort();
 	}
 	store_relaxed(&sweep->safe_ticks, now_ticks); /* relaxed: published by the following */
-	sweep->n_end = heap_n_spans(gc->heap);
+	/* relaxed: published by the cursor */
+	store_relaxed(&sweep->n_end, heap_n_spans(gc->heap));
 	for (int by = 0; by < GC_N_SWEPT_BY; by++)
 		store_relaxed(&sweep->n_spans[by], 0); /* relaxed: statistics */
 	store_relaxed(&sweep->n_freed, 0);
@@ -515,6 +519,9 @@ void gc_sweep_flip(struct gc *gc, uint64_t now_ticks)
 
 void gc_sweep_set_final(struct gc *gc)
 {
+	/* flip=ragged: a thread that had not passed the barrier may have made a span of the generation before, beyond
+	 * the end that the flip saw.  relaxed: published by the cursor */
+	store_relaxed(&gc->sweep.n_end, heap_n_spans(gc->heap));
 	store_release(&gc->sweep.cursor, 0);	  /* spans that were cached are passed again */
 	store_release(&gc->sweep.is_final, true); /* pairs with gc_sweep_claim() */
 }

@@ -62,7 +62,7 @@ struct gc_sweep {
 	_Atomic(uint32_t) sweepgen; /* sg; written by the cycle's thread */
 	_Atomic(bool) is_final;	    /* all caches are flushed: a cursor at the end means done */
 	_Atomic(bool) is_drained;
-	uint32_t n_end;		      /* spans that existed at the flip; published by the cursor */
+	_Atomic(uint32_t) n_end; /* spans to pass; grows at set_final(); published by the cursor */
 	_Atomic(uint64_t) safe_ticks; /* of the flip; written by the cycle's thread */
 	_Atomic(uint32_t) cursor __attribute__((aligned(PADDING_BYTES)));
 	_Atomic(uint32_t) n_active; /* threads inside gc_sweep_some() */
