@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_run.c - `reclaimbench run`: one cell, one or several repetitions. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -84,6 +85,59 @@ static int run_repetitions(const struct run_config *config, int argc, char **arg
 	return worst;
 }
 
+/* ---------------------------------------------------------------- --alloc=jemalloc|mimalloc */
+
+static const struct {
+	const char *alloc, *library, *package;
+} run_allocators[] = {
+	{"jemalloc", "libjemalloc.so.2", "libjemalloc2"},
+	{"mimalloc", "libmimalloc.so.2", "libmimalloc2.0"},
+};
+
+/* Does malloc() come from a shared object of this name? */
+static bool run_malloc_is(const char *name)
+{
+	void *symbol = dlsym(RTLD_DEFAULT, "malloc");
+	Dl_info info;
+
+	return symbol && dladdr(symbol, &info) && info.dli_fname && strstr(info.dli_fname, name);
+}
+
+/* This program again, with the library in front.  Returns only if that cannot be done. */
+static void run_with_preload(const char *library, int argc, char **argv)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char **again = calloc((size_t)argc + 2, sizeof(*again));
+	char *preload = NULL;
+
+	if (!again ||
+	    asprintf(&preload, "%s%s%s", library, before ? ":" : "", before ? before : "") < 0 ||
+	    setenv("LD_PRELOAD", preload, 1))
+		return;
+	again[0] = (char *)"reclaimbench";
+	memcpy(again + 1, argv, (size_t)argc * sizeof(*again));
+	execv("/proc/self/exe", again);
+}
+
+/* An allocator must be there before anything is allocated, so it is preloaded by running this program again.  0 when
+ * the one asked for is in use, or none is. */
+static int run_preload(const char *alloc, int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof(run_allocators) / sizeof(run_allocators[0]); i++) {
+		const char *library = run_allocators[i].library, *before = getenv("LD_PRELOAD");
+
+		if (strcmp(alloc, run_allocators[i].alloc) != 0 || run_malloc_is(library))
+			continue;
+		if (!before || !strstr(before, library))
+			run_with_preload(library, argc, argv);
+		cli_error("--alloc=%s: %s could not be preloaded; install the package %s, or use "
+			  "--alloc=malloc",
+			  alloc, library, run_allocators[i].package);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
 static int run_main(int argc, char **argv);
 
 const struct cli_command cmd_run = {
@@ -109,6 +163,8 @@ static int run_main(int argc, char **argv)
 		return code < 0 ? EXIT_GOOD : code;
 	}
 	code = run_config_parse(&config, &args);
+	if (code == 0)
+		code = run_preload(config.alloc_text, argc, argv);
 	if (code == 0 && config.n_reps > 1 && cli_given(&args, "rep") == NULL)
 		code = run_repetitions(&config, argc, argv);
 	else if (code == 0)

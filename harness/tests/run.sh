@@ -33,6 +33,16 @@ expect() {
 }
 
 quick=(--keys=4k --warmup=0 --tracking-cost=off)
+# Allocators are preloaded by running the program again; every row says which.
+for library in jemalloc mimalloc; do
+	ldconfig -p | grep -q "lib$library.so.2 " || continue
+	[ -n "${SAN:-}" ] && continue # a sanitizer has its own malloc
+	expect 0 -- "$bin" run "${quick[@]}" --alloc=$library --strategy=leak --stages=max:20ms --out="$dir/$library"
+	[ "$(sed 1d "$dir/$library/run.csv" | cut -d, -f16 | sort -u)" = $library ] || fail "alloc=$library is not in every row"
+	grep -q "lib$library.so.2" "$dir/$library/env.json" || fail "env.json does not name $library"
+	expect 2 -- env LD_PRELOAD="/nowhere/lib$library.so.2" "$bin" run --alloc=$library --out="$dir/no"
+	grep -q "could not be preloaded; install" "$dir/stderr" || fail "no word of the missing $library"
+done
 # All that are built in; a library may be absent here.
 strategies=
 while read -r s; do
