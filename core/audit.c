@@ -257,7 +257,7 @@ static void audit_retire(struct reclaim_thread *t, void *object)
 	} while (!cas_seq_cst(&o->word, &word, (word & ~UINT64_C(3)) | AUDIT_RETIRED));
 	audit_note(a, o, AUDIT_RETIRED, t->index);
 	store_relaxed(&o->retire_cycle, load_relaxed(&a->n_sweeps)); /* relaxed: read while quiet */
-	if (!(t->r->ops->flags & TRACES))
+	if (!(t->r->flags & TRACES))
 		t->r->ops->retire(t, object);
 }
 
@@ -297,7 +297,7 @@ static bool audit_freeing(void *ctx, uint32_t thread, void *object, enum obj_cla
 		}
 		/* Garbage is freed as it is made unless the strategy collects it. */
 		if (audit_word_state(word) == AUDIT_ALLOCATED && class != OBJ_GARBAGE &&
-		    !(a->r->ops->flags & TRACES))
+		    !(a->r->flags & TRACES))
 			audit_fault_at(a, AUDIT_FREE_NOT_RETIRED, object, NULL);
 	} while (!cas_seq_cst(&o->word, &word, (word & ~UINT64_C(3)) | AUDIT_FREED));
 	audit_note(a, o, AUDIT_FREED, thread);

@@ -145,7 +145,7 @@ struct audit_sums {
 static void audit_check_object(struct audit *a, const struct audit_object *o, unsigned flags,
 			       struct audit_sums *sums)
 {
-	const uint32_t strategy = a->r->ops->flags;
+	const uint32_t strategy = a->r->flags;
 	const enum audit_state state = audit_word_state(load_seq_cst(&o->word));
 	const uint32_t class = load_relaxed(&o->class);
 	const uint32_t walk = load_relaxed(&a->walk);

@@ -34,7 +34,7 @@ int hmap_create(struct hmap **out, struct reclaim *r, struct reclaim_thread *t,
 		const struct hmap_config *config)
 {
 	const unsigned n_threads = reclaim_config(r)->max_threads;
-	const bool reader_locks = reclaim_ops(r)->flags & READER_LOCKS;
+	const bool reader_locks = reclaim_flags(r) & READER_LOCKS;
 	struct hmap *m;
 
 	(void)t;

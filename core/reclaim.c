@@ -680,7 +680,7 @@ struct survivors {
 static uint64_t reclaim_survivor_safe(struct reclaim *r, void *object,
 				      const struct heap_stamps *stamps)
 {
-	if (r->ops->flags & SAFE_HIDDEN)
+	if (r->flags & SAFE_HIDDEN)
 		return LIFE_SAFE_UNKNOWN;
 	if (!stamps->retired_ticks || !r->ops->safe_ticks)
 		return 0;

@@ -102,7 +102,7 @@ void reclaim_attachment_survivors(struct reclaim *r, uint64_t now_ticks, struct 
 	for (unsigned k = 0; k < RECLAIM_N_ATTACHMENT_CHAINS; k++)
 		for (struct reclaim_attachment *a = r->attachments[k]; a; a = a->next) {
 			const struct heap_stamps *array = heap_stamps(r->heap, a->object);
-			uint64_t safe = r->ops->flags & SAFE_HIDDEN ? LIFE_SAFE_UNKNOWN : 0;
+			uint64_t safe = r->flags & SAFE_HIDDEN ? LIFE_SAFE_UNKNOWN : 0;
 
 			if (array && array->retired_ticks && !safe && r->ops->safe_ticks)
 				safe = r->ops->safe_ticks(r, a->object, array);

@@ -167,7 +167,7 @@ static void take_counters(struct selfcheck_conservation *out, struct reclaim *r)
 		out->class[c].held_bytes = totals.allocated_bytes[c] - totals.freed_bytes[c];
 	}
 	out->n_pending = UINT64_MAX;
-	if (reclaim_ops(r)->flags & TRACES)
+	if (reclaim_flags(r) & TRACES)
 		return;
 	memset(&stats, 0, sizeof(stats));
 	reclaim_ops(r)->stats(r, &stats);

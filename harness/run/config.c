@@ -76,6 +76,13 @@ const struct cli_option run_options[] = {
 
 static int config_unknown_strategy(const char *name)
 {
+	for (size_t i = 0; reclaim_strategies_absent[i].name; i++) {
+		if (strcmp(name, reclaim_strategies_absent[i].name) != 0)
+			continue;
+		cli_error("--strategy=%s is not in this build: install %s and build again", name,
+			  reclaim_strategies_absent[i].package);
+		return EXIT_USAGE;
+	}
 	const char *names[256];
 	size_t n = 0;
 

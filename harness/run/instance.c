@@ -154,7 +154,7 @@ static enum pace_mode instance_pace_mode(const struct run_instance *in)
 {
 	cpu_set_t allowed;
 	const unsigned n_threads =
-		in->n_workers + ((in->config->ops->flags & BACKGROUND) != 0 ? 1 : 0);
+		in->n_workers + ((reclaim_flags(in->r) & BACKGROUND) != 0 ? 1 : 0);
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
 		return PACE_SLEEP_ONLY;
@@ -181,7 +181,6 @@ int run_instance_create(struct run_instance **out, const struct run_config *conf
 	in->tracking = tracking;
 	in->n_mutators = config->n_threads;
 	in->n_workers = config->n_threads + config->n_readers + instance_has_stall(config);
-	in->pace_mode = instance_pace_mode(in);
 	gate_init(&in->gate);
 	keys_init(&in->keys, &config->dist, &config->mix, config->n_keys, config->seed);
 	in->workers = aligned_alloc(PADDING_BYTES, in->n_workers * sizeof(*in->workers));
@@ -191,6 +190,7 @@ int run_instance_create(struct run_instance **out, const struct run_config *conf
 	error = instance_domain(in, message, message_size);
 	if (error != 0)
 		goto fail;
+	in->pace_mode = instance_pace_mode(in);
 	if (events != NULL)
 		error = events_collectors_open(&in->collectors, events);
 	if (error == 0)

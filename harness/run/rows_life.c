@@ -18,7 +18,7 @@ static const struct {
 /* Strategies that free at once, or never, have no cycles to count. */
 static bool rows_has_few_cycles(const struct rows *rows)
 {
-	return (rows->config->ops->flags & (READER_LOCKS | NEVER_FREES)) == 0 &&
+	return (reclaim_flags(rows->in->r) & (READER_LOCKS | NEVER_FREES)) == 0 &&
 	       stage_n_cycles(rows->s) < ENOUGH_CYCLES;
 }
 
@@ -101,7 +101,7 @@ static void rows_life_hist(struct rows *rows, const struct life_key *key, const 
 /* The library does not tell when an object became safe. */
 static bool rows_is_hidden(const struct rows *rows, unsigned phase)
 {
-	return (rows->config->ops->flags & SAFE_HIDDEN) != 0 &&
+	return (reclaim_flags(rows->in->r) & SAFE_HIDDEN) != 0 &&
 	       (phase == LIFE_GRACE || phase == LIFE_SWEEP);
 }
 
