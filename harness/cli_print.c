@@ -147,6 +147,7 @@ void cli_print_man(const struct cli_command *const *commands)
 {
 	static const char head[] =
 		".TH RECLAIMBENCH 1\n"
+		".ad l\n" /* long defaults cannot be adjusted */
 		".SH NAME\n"
 		"reclaimbench \\- compare memory-reclamation strategies on one concurrent hash "
 		"map\n"

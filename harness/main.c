@@ -52,6 +52,11 @@ static void main_help(FILE *f)
 	for (size_t i = 0; commands[i]; i++)
 		fprintf(f, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(f, "  %-11s %s\n\n", "help", "help on a subcommand: its options, with examples");
+	fprintf(f, "Examples:\n"
+		   "  reclaimbench run --strategy=sweepgen --stages=1k:5s,max:5s --out=DIR\n"
+		   "  reclaimbench matrix scripts/matrices/staged.ini --out=DIR\n"
+		   "  reclaimbench report DIR\n"
+		   "  reclaimbench help compare\n\n");
 	fprintf(f,
 		"Numbers take k, M, G, Ki, Mi, Gi and 2^n; times ns, us, ms, s, m and h.\n"
 		"Exit codes: 0 good; 1 a check or comparison failed; 2 usage or unreadable input;\n"
@@ -103,7 +108,7 @@ int main(int argc, char **argv)
 	program_invocation_name = program;
 	if (command)
 		return main_run(command, argc - 1, argv + 1);
-	if (strcmp(name, "help") == 0 && argc > 2) {
+	if (strcmp(name, "help") == 0 && argc > 2 && strcmp(argv[2], "--help") != 0) {
 		command = main_find(argv[2]);
 		if (!command)
 			return main_unknown(argv[2]);

@@ -341,7 +341,7 @@ static int merge_check_rows(const struct merge *m)
 
 /* ---------------------------------------------------------------- writing */
 
-static int merge_write_file(const struct merge *m, const char *name, bool only_first)
+static int merge_write_file(const struct merge *m, const char *name, bool is_env)
 {
 	struct merge_sources sources;
 	char path[PATH_MAX];
@@ -350,9 +350,8 @@ static int merge_write_file(const struct merge *m, const char *name, bool only_f
 
 	merge_path(path, m->out, name);
 	if (!err)
-		err = matrix_concatenate(path, sources.paths,
-					 only_first && sources.n ? 1 : sources.n, message,
-					 sizeof(message));
+		err = (is_env ? matrix_choose_env : matrix_concatenate)(
+			path, sources.paths, sources.n, message, sizeof(message));
 	if (err)
 		cli_error("%s", err == -ENOMEM ? "out of memory" : message);
 	merge_sources_fini(&sources);

@@ -131,6 +131,37 @@ int matrix_concatenate(const char *path, char *const *files, size_t n_files, cha
 	return err;
 }
 
+/* In percent; below 0 when the file does not tell. */
+static double files_steal_pct(const char *path)
+{
+	json_t *env = json_load_file(path, 0, NULL);
+	const json_t *facts = json_object_get(env, "facts");
+	const char *text = json_string_value(json_object_get(facts, "run.steal"));
+	double pct = -1;
+
+	if (text && sscanf(text, "%lf %%", &pct) != 1)
+		pct = -1;
+	json_decref(env);
+	return pct;
+}
+
+int matrix_choose_env(const char *path, char *const *files, size_t n_files, char *error,
+		      size_t error_size)
+{
+	double most_pct = -2;
+	size_t chosen = 0;
+
+	for (size_t i = 0; i < n_files; i++) {
+		const double pct = files_steal_pct(files[i]);
+
+		if (pct > most_pct) {
+			most_pct = pct;
+			chosen = i;
+		}
+	}
+	return matrix_concatenate(path, files + chosen, n_files ? 1 : 0, error, error_size);
+}
+
 static int files_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;

@@ -484,7 +484,7 @@ int matrix_store_collect(struct matrix_store *store, const struct matrix_job *jo
 		if (!files)
 			err = store_fail(error, error_size, -ENOMEM, path);
 		else if (!strcmp(names[i], "env.json"))
-			err = matrix_concatenate(path, files, n ? 1 : 0, error, error_size);
+			err = matrix_choose_env(path, files, n, error, error_size);
 		else
 			err = matrix_concatenate(path, files, n, error, error_size);
 		for (size_t k = 0; files && k < n; k++)

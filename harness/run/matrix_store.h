@@ -79,6 +79,10 @@ int matrix_store_collect(struct matrix_store *store, const struct matrix_job *jo
  * that do not exist are passed over.  0; -EINVAL: a header differs or a file is torn; or -errno. */
 int matrix_concatenate(const char *path, char *const *files, size_t n_files, char *error,
 		       size_t error_size) __attribute__((warn_unused_result));
+/* The env.json of a whole matrix: that of the repetition from which most time was stolen, so that a disturbed
+ * one is not hidden behind a quiet one; all else in it is of the machine.  As above. */
+int matrix_choose_env(const char *path, char *const *files, size_t n_files, char *error,
+		      size_t error_size) __attribute__((warn_unused_result));
 /* Write a JSON file whole or not at all. */
 int matrix_write_json(const char *path, const json_t *json);
 /* Remove a folder with all that is in it; 0 or -errno. */

@@ -687,6 +687,40 @@ static void test_figures_are_the_mutators(void **state)
 	rmdir(dir);
 }
 
+static void write_env(const char *path, const char *run_id, const char *steal)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "{\"facts\": {\"run.id\": \"%s\"%s%s%s}}\n", run_id,
+		 steal ? ", \"run.steal\": \"" : "", steal ? steal : "", steal ? "\"" : "");
+	write_text(path, text);
+}
+
+/* The record of a matrix is that of its most disturbed repetition. */
+static void test_env_is_the_worst(void **state)
+{
+	static const char *const steals[] = {NULL, "0.00 %", "12.50 %", "9.99 %", "unknown"};
+	struct fixture *f = *state;
+	char paths[5][160];
+	char *files[5];
+	char out[160], error[256];
+
+	for (int i = 0; i < 5; i++) {
+		const char id[2] = {(char)('a' + i), '\0'};
+
+		snprintf(paths[i], sizeof(paths[i]), "%s/env%d.json", f->dir, i);
+		write_env(paths[i], id, steals[i]);
+		files[i] = paths[i];
+	}
+	snprintf(out, sizeof(out), "%s/env.json", f->dir);
+	assert_int_equal(matrix_choose_env(out, files, 5, error, sizeof(error)), 0);
+	json_t *env = json_load_file(out, 0, NULL);
+	const json_t *facts = json_object_get(env, "facts");
+
+	assert_string_equal(json_string_value(json_object_get(facts, "run.id")), "c");
+	json_decref(env);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -700,6 +734,7 @@ int main(void)
 		TEST(test_shards_and_merge),
 		TEST(test_full_disk),
 		TEST(test_out_of_memory),
+		TEST(test_env_is_the_worst),
 		cmocka_unit_test(test_figures_are_the_mutators),
 	};
 
