@@ -7,9 +7,15 @@
 
 const char trace_csv_header[] = "op,key,size,timestamp_ns";
 
+/* A century: beyond this a time is damage, and ns and ticks stay far below 2^63. */
+#define TRACE_CSV_MAX_NS (UINT64_C(3155760000) * 1000000000)
+
 struct trace_csv_row {
 	const char *fields[4];
 	size_t lens[4];
+	uint64_t
+		first_ns; /* of the first row: times count from there, be they from a start or of a calendar */
+	bool has_first;
 };
 
 bool trace_csv_is_header(const char *head, size_t len)
@@ -70,8 +76,7 @@ static int trace_csv_row(struct trace_decoder *d, const char *line, size_t len,
 			 struct trace_csv_row *row, struct trace_event *event)
 {
 	char quoted[LOAD_QUOTE_BYTES];
-	const uint64_t before = event->time;
-	uint64_t size_bytes;
+	uint64_t size_bytes, time_ns;
 
 	if (!trace_csv_split(line, len, row))
 		return trace_bad_row(d, "%s does not have 4 fields; %s was expected",
@@ -81,11 +86,18 @@ static int trace_csv_row(struct trace_decoder *d, const char *line, size_t len,
 	if (!trace_parse_u64(row->fields[2], row->lens[2], &size_bytes))
 		return trace_bad_row(d, "size %s is not a number of bytes",
 				     load_quote(quoted, row->fields[2], row->lens[2]));
-	if (!trace_parse_u64(row->fields[3], row->lens[3], &event->time))
+	if (!trace_parse_u64(row->fields[3], row->lens[3], &time_ns))
 		return trace_bad_row(d, "timestamp %s is not a number of ns",
 				     load_quote(quoted, row->fields[3], row->lens[3]));
-	if (event->time < before)
+	if (!row->has_first)
+		row->first_ns = time_ns;
+	row->has_first = true;
+	if (time_ns < row->first_ns + event->time)
 		return trace_bad_row(d, "timestamp %s is below the one before; times must not fall",
+				     load_quote(quoted, row->fields[3], row->lens[3]));
+	event->time = time_ns - row->first_ns;
+	if (event->time > TRACE_CSV_MAX_NS)
+		return trace_bad_row(d, "timestamp %s is more than a century after the first row's",
 				     load_quote(quoted, row->fields[3], row->lens[3]));
 	event->size_bytes = trace_clip_u32(size_bytes);
 	return trace_csv_op(d, row, event);
@@ -94,7 +106,7 @@ static int trace_csv_row(struct trace_decoder *d, const char *line, size_t len,
 int trace_csv_decode(struct trace_decoder *d, trace_csv_key_fn *key_of, void *ctx)
 {
 	struct trace_event event = {0};
-	struct trace_csv_row row;
+	struct trace_csv_row row = {.has_first = false};
 	char quoted[LOAD_QUOTE_BYTES];
 	char *line;
 	size_t len;

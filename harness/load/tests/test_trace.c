@@ -33,6 +33,24 @@ static void test_malloc_csv(void **state)
 	trace_free(t);
 }
 
+/* Times of a calendar count from the first row's. */
+static void test_csv_times_begin_at_the_first_row(void **state)
+{
+	struct trace *t = load("x",
+			       HEADER "I,a0,16,1760000000000000000\nI,b0,16,1760000000000000005\n"
+				      "D,a0,16,1760000000000000009\n",
+			       &any);
+
+	(void)state;
+	expect_op(t, 0, OP_INSERT, 0xa0, 16, 0);
+	expect_op(t, 1, OP_INSERT, 0xb0, 16, 5);
+	expect_op(t, 2, OP_DELETE, 0xa0, 16, 9);
+	assert_int_equal(t->stats.duration, 9);
+	trace_free(t);
+	expect_bad(HEADER "I,a0,16,7\nD,a0,16,9000000000000000000\n", &any, "f:3: timestamp",
+		   "century");
+}
+
 /* CRLF, and a last line without its LF. */
 static void test_line_ends(void **state)
 {
@@ -404,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_malloc_csv),
+		cmocka_unit_test(test_csv_times_begin_at_the_first_row),
 		cmocka_unit_test(test_line_ends),
 		cmocka_unit_test(test_bad_csv_names_the_line),
 		cmocka_unit_test(test_overlong_line),
