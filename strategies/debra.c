@@ -22,6 +22,7 @@
  */
 #include "field/order.h"
 #include "field/records.h"
+#include <inttypes.h>
 
 #define DEBRA_QUIESCENT UINT64_C(1)
 #define DEBRA_BAGS 3
@@ -233,6 +234,31 @@ static void debra_drain(struct reclaim_thread *t)
 	records_drain(&debra->records, &debra_record(t)->base, t);
 }
 
+static void debra_explain_thread(void *ctx, struct reclaim_thread *t)
+{
+	FILE *out = ctx;
+	struct debra_record *rec = debra_record(t);
+	/* relaxed: a look from outside, while it changes */
+	const uint64_t announced = rec ? load_relaxed(&rec->announced) : DEBRA_QUIESCENT;
+
+	if (!(announced & DEBRA_QUIESCENT))
+		fprintf(out,
+			"  thread %u (%s) is in a section since epoch %" PRIu64
+			": the epoch cannot pass %" PRIu64 " before it leaves\n",
+			t->index, reclaim_role_names[t->role], announced >> 1,
+			(announced >> 1) + 1);
+}
+
+static void debra_explain(struct reclaim *r, FILE *out)
+{
+	struct debra *debra = reclaim_state(r);
+
+	fprintf(out, "debra: epoch %" PRIu64 ", retired and not freed %" PRIu64 "\n",
+		load_relaxed(&debra->epoch), /* relaxed: as above */
+		records_n_pending(&debra->records));
+	reclaim_for_each_thread(r, debra_explain_thread, out);
+}
+
 static void debra_stats(struct reclaim *r, struct reclaim_stats *out)
 {
 	struct debra *debra = reclaim_state(r);
@@ -275,5 +301,6 @@ const struct reclaim_ops debra_ops = {
 	.poll = debra_poll,
 	.drain = debra_drain,
 	.stats = debra_stats,
+	.explain = debra_explain,
 	.safe_ticks = limbo_safe_ticks,
 };

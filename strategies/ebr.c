@@ -19,6 +19,7 @@
  * of threads.  One thread stalled inside a section holds back all memory.
  */
 #include <ck_epoch.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "control.h"
@@ -183,6 +184,32 @@ static void ebr_drain(struct reclaim_thread *t)
 	records_drain(&((struct ebr *)reclaim_state(t->r))->records, &ebr_record(t)->base, t);
 }
 
+static void ebr_explain_thread(void *ctx, struct reclaim_thread *t)
+{
+	FILE *out = ctx;
+	const struct ebr_record *rec = ebr_record(t);
+	unsigned epoch, now;
+
+	if (!rec || !ck_pr_load_uint(&rec->ck.active))
+		return;
+	epoch = ck_pr_load_uint(&rec->ck.epoch);
+	now = ck_epoch_value(rec->ck.global);
+	fprintf(out,
+		"  thread %u (%s) is in a section of epoch %u, the current one is %u: the epoch "
+		"cannot "
+		"pass %u before it leaves\n",
+		t->index, reclaim_role_names[t->role], epoch, now, epoch + 1);
+}
+
+static void ebr_explain(struct reclaim *r, FILE *out)
+{
+	struct ebr *ebr = reclaim_state(r);
+
+	fprintf(out, "ebr: epoch %u, retired and not freed %" PRIu64 "\n",
+		ck_epoch_value(&ebr->epoch), records_n_pending(&ebr->records));
+	reclaim_for_each_thread(r, ebr_explain_thread, out);
+}
+
 static void ebr_stats(struct reclaim *r, struct reclaim_stats *out)
 {
 	struct ebr *ebr = reclaim_state(r);
@@ -222,4 +249,5 @@ const struct reclaim_ops ebr_ops = {
 	.poll = ebr_poll,
 	.drain = ebr_drain,
 	.stats = ebr_stats,
+	.explain = ebr_explain,
 };

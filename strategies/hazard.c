@@ -15,6 +15,7 @@
  * retire is wait-free; a scan is wait-free.  A stalled thread holds back at most the objects in its slots.
  */
 #include <ck_hp.h>
+#include <inttypes.h>
 
 #include "field/order.h"
 #include "field/records.h"
@@ -200,6 +201,33 @@ static void hazard_drain(struct reclaim_thread *t)
 	records_drain(&hazard->records, &hazard_record(t)->base, t);
 }
 
+static void hazard_explain_thread(void *ctx, struct reclaim_thread *t)
+{
+	FILE *out = ctx;
+	struct hazard_record *rec = hazard_record(t);
+
+	for (unsigned i = 0; rec && i < HAZARD_N_SLOTS; i++) {
+		const void *object = ck_pr_load_ptr(&rec->slots[i]);
+
+		if (object)
+			fprintf(out, "  thread %u (%s) protects %p in slot %u\n", t->index,
+				reclaim_role_names[t->role], object, i);
+	}
+}
+
+static void hazard_explain(struct reclaim *r, FILE *out)
+{
+	struct hazard *hazard = reclaim_state(r);
+
+	/* relaxed: statistics */
+	fprintf(out,
+		"hazard: %" PRIu64 " scans, retired and not freed %" PRIu64
+		": protected, or not yet looked at, %" PRIu64 " a scan\n",
+		load_relaxed(&hazard->n_scans), records_n_pending(&hazard->records),
+		hazard->records.options.batch);
+	reclaim_for_each_thread(r, hazard_explain_thread, out);
+}
+
 static void hazard_stats(struct reclaim *r, struct reclaim_stats *out)
 {
 	struct hazard *hazard = reclaim_state(r);
@@ -242,5 +270,6 @@ const struct reclaim_ops hazard_ops = {
 	.poll = hazard_poll,
 	.drain = hazard_drain,
 	.stats = hazard_stats,
+	.explain = hazard_explain,
 	.safe_ticks = limbo_safe_ticks,
 };

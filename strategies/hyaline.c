@@ -26,6 +26,7 @@
 #include "field/order.h"
 #include "field/records.h"
 #include "field/slots.h"
+#include <inttypes.h>
 
 struct hyaline_node {
 	struct limbo_node link; /* next: in a slot's list.  word: the batch's counting node */
@@ -346,6 +347,36 @@ static void hyaline_drain(struct reclaim_thread *t)
 	records_drain(&hyaline->records, &hyaline_record(t)->base, t);
 }
 
+static void hyaline_explain_thread(void *ctx, struct reclaim_thread *t)
+{
+	FILE *out = ctx;
+	struct hyaline_record *rec = hyaline_record(t);
+	/* relaxed: a look from outside, while it changes */
+	const struct hyaline_node *head = rec ? load_relaxed(&rec->slot) : HYALINE_OUT;
+
+	if (head == HYALINE_OUT)
+		return;
+	fprintf(out, "  thread %u (%s) is in a section; ", t->index, reclaim_role_names[t->role]);
+	if (head)
+		fprintf(out, "batches up to that of node %p wait for it to leave\n",
+			(const void *)head);
+	else
+		fprintf(out, "no batch waits for it\n");
+}
+
+static void hyaline_explain(struct reclaim *r, FILE *out)
+{
+	struct hyaline *hyaline = reclaim_state(r);
+
+	/* relaxed, all: statistics */
+	fprintf(out,
+		"hyaline: era %" PRIu64 ", batches freed %" PRIu64
+		", retired and not freed %" PRIu64 "\n",
+		load_relaxed(&hyaline->era), load_relaxed(&hyaline->n_batches),
+		records_n_pending(&hyaline->records));
+	reclaim_for_each_thread(r, hyaline_explain_thread, out);
+}
+
 static void hyaline_stats(struct reclaim *r, struct reclaim_stats *out)
 {
 	struct hyaline *hyaline = reclaim_state(r);
@@ -394,5 +425,6 @@ const struct reclaim_ops hyaline_ops = {
 	.poll = hyaline_poll,
 	.drain = hyaline_drain,
 	.stats = hyaline_stats,
+	.explain = hyaline_explain,
 	.safe_ticks = limbo_safe_ticks,
 };

@@ -22,6 +22,7 @@
 #include "field/order.h"
 #include "field/records.h"
 #include "field/slots.h"
+#include <inttypes.h>
 
 #define IBR_IDLE UINT64_MAX /* lower end: not in a section */
 /* Reservations looked at at once: what lies comfortably on the stack. */
@@ -265,6 +266,31 @@ static void ibr_drain(struct reclaim_thread *t)
 	records_drain(&((struct ibr *)reclaim_state(t->r))->records, &ibr_record(t)->base, t);
 }
 
+static void ibr_explain_thread(void *ctx, struct reclaim_thread *t)
+{
+	FILE *out = ctx;
+	struct ibr_record *rec = ibr_record(t);
+	/* relaxed, both: a look from outside, while they change */
+	const uint64_t lower = rec ? load_relaxed(&rec->lower) : IBR_IDLE;
+
+	if (lower != IBR_IDLE)
+		fprintf(out,
+			"  thread %u (%s) reserves epochs %" PRIu64 " to %" PRIu64
+			": what lived in one of them is not freed before it leaves\n",
+			t->index, reclaim_role_names[t->role], lower,
+			load_relaxed(&rec->upper.era));
+}
+
+static void ibr_explain(struct reclaim *r, FILE *out)
+{
+	struct ibr *ibr = reclaim_state(r);
+
+	fprintf(out, "ibr: epoch %" PRIu64 ", retired and not freed %" PRIu64 "\n",
+		load_relaxed(&ibr->epoch),
+		records_n_pending(&ibr->records)); /* relaxed: as above */
+	reclaim_for_each_thread(r, ibr_explain_thread, out);
+}
+
 static void ibr_stats(struct reclaim *r, struct reclaim_stats *out)
 {
 	struct ibr *ibr = reclaim_state(r);
@@ -311,5 +337,6 @@ const struct reclaim_ops ibr_ops = {
 	.poll = ibr_poll,
 	.drain = ibr_drain,
 	.stats = ibr_stats,
+	.explain = ibr_explain,
 	.safe_ticks = limbo_safe_ticks,
 };

@@ -49,6 +49,13 @@ static void immediate_stats(struct reclaim *r, struct reclaim_stats *out)
 	*out = (struct reclaim_stats){0};
 }
 
+static void immediate_explain(struct reclaim *r, FILE *out)
+{
+	(void)r;
+	fprintf(out, "immediate: nothing is held, a delete frees before it returns; it waits for "
+		     "readers that hold the stripe of its key\n");
+}
+
 const struct reclaim_ops immediate_ops = {
 	.name = "immediate",
 	.summary = "frees in the delete; readers hold the stripe's lock",
@@ -64,4 +71,5 @@ const struct reclaim_ops immediate_ops = {
 	.poll = immediate_nothing,
 	.drain = immediate_nothing,
 	.stats = immediate_stats,
+	.explain = immediate_explain,
 };

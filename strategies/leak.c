@@ -8,6 +8,7 @@
  * Progress: everything is wait-free.
  */
 #include "reclaim.h"
+#include <inttypes.h>
 
 struct leak {
 	_Atomic(uint64_t) n_pending;
@@ -76,6 +77,16 @@ static void leak_stats(struct reclaim *r, struct reclaim_stats *out)
 	reclaim_for_each_thread(r, leak_sum, out);
 }
 
+static void leak_explain(struct reclaim *r, FILE *out)
+{
+	struct reclaim_stats stats;
+
+	leak_stats(r, &stats);
+	fprintf(out,
+		"leak: %" PRIu64 " retired objects are kept, by no thread: nothing is ever freed\n",
+		stats.n_pending);
+}
+
 const struct reclaim_ops leak_ops = {
 	.name = "leak",
 	.summary = "never frees: the floor of cost, and the harness's own check",
@@ -93,4 +104,5 @@ const struct reclaim_ops leak_ops = {
 	.poll = leak_nothing,
 	.drain = leak_nothing,
 	.stats = leak_stats,
+	.explain = leak_explain,
 };

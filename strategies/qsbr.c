@@ -120,4 +120,5 @@ const struct reclaim_ops qsbr_ops = {
 	.poll = qsbr_poll,
 	.drain = qsbr_drain,
 	.stats = urcu_stats,
+	.explain = urcu_explain,
 };

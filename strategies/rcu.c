@@ -112,4 +112,5 @@ const struct reclaim_ops rcu_ops = {
 	.poll = urcu_poll,
 	.drain = rcu_drain,
 	.stats = urcu_stats,
+	.explain = urcu_explain,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* urcu.c - one domain's call_rcu() worker, and how retired objects get to it.  See urcu.h. */
 #include "field/urcu.h"
+#include <inttypes.h>
 
 #include <errno.h>
 
@@ -395,4 +396,28 @@ void urcu_stats(struct reclaim *r, struct reclaim_stats *out)
 		.n_cycles = load_relaxed(&u->n_calls),
 		.n_pending = records_n_pending(&u->records),
 	};
+}
+
+static void urcu_explain_thread(void *ctx, struct reclaim_thread *t)
+{
+	FILE *out = ctx;
+
+	if (t->role != ROLE_COLLECTOR)
+		fprintf(out, "  the grace period may wait for thread %u (%s)\n", t->index,
+			reclaim_role_names[t->role]);
+}
+
+void urcu_explain(struct reclaim *r, FILE *out)
+{
+	struct urcu *u = reclaim_state(r);
+	const uint64_t n_pending = records_n_pending(&u->records);
+
+	/* relaxed, both: statistics */
+	fprintf(out,
+		"%s: callbacks run %" PRIu64 ", retired and not freed %" PRIu64
+		", of those past their grace period %" PRIu64 "%s\n",
+		reclaim_ops(r)->name, load_relaxed(&u->n_calls), n_pending,
+		load_relaxed(&u->n_safe), n_pending ? "; liburcu hides whom it waits for" : "");
+	if (n_pending)
+		reclaim_for_each_thread(r, urcu_explain_thread, out);
 }

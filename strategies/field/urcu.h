@@ -93,6 +93,7 @@ void urcu_poll(struct reclaim_thread *t);
 /* Outside the sections of every domain: waits for a grace period. */
 void urcu_drain(struct reclaim_thread *t, struct urcu_self *self);
 void urcu_stats(struct reclaim *r, struct reclaim_stats *out);
+void urcu_explain(struct reclaim *r, FILE *out);
 
 #define URCU_LIMBO offsetof(struct urcu, records.options)
 #define URCU_OPTIONS                                                                               \
