@@ -148,7 +148,7 @@ for strategy in $listed; do
 	hyaline) explained hyaline 'thread [0-9]* (reader) is in a section; batches up to' gone ;;
 	debra) explained debra 'thread [0-9]* (reader) is in a section since epoch' gone ;;
 	rcu | qsbr) explained "$strategy" 'the grace period may wait for thread [0-9]* (reader)' gone ;;
-	sweepgen | mark | go) explained "$strategy" 'not at a safepoint, the first is thread' gone ;;
+	sweepgen | mark | go) explained "$strategy" 'not at a safepoint, the first is thread' ;;
 	leak) explained leak 'leak: [1-9][0-9]* retired objects are kept, by no thread' ;;
 	immediate) explained immediate 'holds its bucket.s stripe: deletes there wait' gone ;;
 	*) fail "inspect --why: no test for strategy $strategy" ;;
