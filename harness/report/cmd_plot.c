@@ -58,22 +58,13 @@ static int cmd_plot_run(const struct cli_args *args)
 	uint64_t max_settings;
 	int code = EXIT_USAGE;
 
-	if (args->n_operands != 1) {
-		cli_error("give one directory, which holds run.csv");
-		return EXIT_USAGE;
-	}
 	if (units_parse_count(cli_get(args, "max-settings"), &max_settings) || !max_settings) {
 		cli_error("--max-settings=%s: should be a number from 1 on",
 			  cli_get(args, "max-settings"));
 		return EXIT_USAGE;
 	}
-	if (plot_dir_open(&p, args->operands[0], error, sizeof(error))) {
-		cli_error("%s", error);
+	if (plot_dir_open_command(&p, args))
 		goto out;
-	}
-	for (size_t i = 0; table_warning(p.table, i); i++)
-		fprintf(stderr, "warning: %s\n", table_warning(p.table, i));
-	p.set.object = cli_given(args, "object");
 	p.set.metric = cli_get(args, "metric");
 	p.set.max_settings = max_settings;
 	if (plot_dir_draw(&p, error, sizeof(error))) {

@@ -88,17 +88,8 @@ static int cmd_report_run(const struct cli_args *args)
 	char *path = NULL;
 	int code = EXIT_USAGE;
 
-	if (args->n_operands != 1) {
-		cli_error("give one directory, which holds run.csv");
-		return EXIT_USAGE;
-	}
-	if (plot_dir_open(&p, args->operands[0], error, sizeof(error))) {
-		cli_error("%s", error);
+	if (plot_dir_open_command(&p, args))
 		goto out;
-	}
-	for (size_t i = 0; table_warning(p.table, i); i++)
-		fprintf(stderr, "warning: %s\n", table_warning(p.table, i));
-	p.set.object = cli_given(args, "object");
 	code = EXIT_CHECK_FAILED;
 	if (plot_dir_draw(&p, error, sizeof(error))) {
 		cli_error("%s", error);

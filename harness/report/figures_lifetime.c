@@ -138,6 +138,18 @@ static int figures_draw_percentiles(struct figure_set *set, struct figure_curves
 	return rc;
 }
 
+/* Draw what was collected (rc: 0 or an error of that), or say why not; releases the points. */
+static int figures_finish_percentiles(struct figure_set *set, struct figure_curves *c, int rc,
+				      const char *none)
+{
+	if (!rc && !c->n_points)
+		rc = figure_skip(set, c->name, c->setting, c->title, "%s", none);
+	else if (!rc)
+		rc = figures_draw_percentiles(set, c);
+	free(c->points);
+	return rc;
+}
+
 int figure_lifetime_percentiles(struct figure_set *set, size_t setting)
 {
 	static const char name[] = "lifetime-percentiles";
@@ -158,7 +170,6 @@ int figure_lifetime_percentiles(struct figure_set *set, size_t setting)
 		.extra_kind = "none",
 		.extra_text = "",
 	};
-	int rc;
 
 	snprintf(title, sizeof(title), "How long a deleted %s lives", object ? object : "object");
 	c.n_panels = object ? figures_stages_with(r, setting, &query, stages, panels) : 0;
@@ -166,14 +177,9 @@ int figure_lifetime_percentiles(struct figure_set *set, size_t setting)
 		return figure_skip(set, name, setting, title, "no lifetime has a value%s%s",
 				   set->object ? " for the object class " : "",
 				   set->object ? set->object : "");
-	rc = figures_collect_percentiles(r, &c, stages, &query, false);
-	if (!rc && !c.n_points)
-		rc = figure_skip(set, name, setting, title,
-				 "no percentile of the lifetime has a value above 0");
-	else if (!rc)
-		rc = figures_draw_percentiles(set, &c);
-	free(c.points);
-	return rc;
+	return figures_finish_percentiles(set, &c,
+					  figures_collect_percentiles(r, &c, stages, &query, false),
+					  "no percentile of the lifetime has a value above 0");
 }
 
 int figure_latency_percentiles(struct figure_set *set, size_t setting)
@@ -212,13 +218,8 @@ int figure_latency_percentiles(struct figure_set *set, size_t setting)
 	query.metric = "service";
 	if (!rc)
 		rc = figures_collect_percentiles(r, &c, stages, &query, true);
-	if (!rc && !c.n_points)
-		rc = figure_skip(set, name, setting, title,
-				 "no percentile of the latency has a value above 0");
-	else if (!rc)
-		rc = figures_draw_percentiles(set, &c);
-	free(c.points);
-	return rc;
+	return figures_finish_percentiles(set, &c, rc,
+					  "no percentile of the latency has a value above 0");
 }
 
 /* The rate a stage stands at: offered, or what a closed loop achieved; NaN when unknown. */

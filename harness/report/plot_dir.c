@@ -52,6 +52,25 @@ int plot_dir_open(struct plot_dir *p, const char *dir, char *error, size_t error
 	return rc;
 }
 
+int plot_dir_open_command(struct plot_dir *p, const struct cli_args *args)
+{
+	char error[600];
+
+	memset(p, 0, sizeof(*p));
+	if (args->n_operands != 1) {
+		cli_error("give one directory, which holds run.csv");
+		return EXIT_USAGE;
+	}
+	if (plot_dir_open(p, args->operands[0], error, sizeof(error))) {
+		cli_error("%s", error);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; table_warning(p->table, i); i++)
+		fprintf(stderr, "warning: %s\n", table_warning(p->table, i));
+	p->set.object = cli_given(args, "object");
+	return 0;
+}
+
 int plot_dir_draw(struct plot_dir *p, char *error, size_t error_size)
 {
 	int rc;
