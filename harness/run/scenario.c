@@ -198,7 +198,9 @@ void scenario_row(struct scenario *s, const struct scenario_map *m, const struct
 		.better = v->better ? v->better : "",
 		.n = v->n ? v->n : 1,
 		.sampled_1_in = 1,
-		.status = isnan(v->value) ? "not_available" : "ok",
+		.status = isnan(v->value) ? "not_available"
+			  : v->status	  ? v->status
+					  : "ok",
 		.reason = v->reason ? v->reason : "",
 	};
 	int error;

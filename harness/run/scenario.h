@@ -107,6 +107,7 @@ struct scenario_value {
 	double value; /* NAN: not_available, `reason` says why */
 	uint64_t n;
 	const char *reason;
+	const char *status; /* NULL: ok, or not_available where `value` is NAN */
 };
 void scenario_row(struct scenario *s, const struct scenario_map *m, const struct scenario_value *v);
 

@@ -46,6 +46,7 @@ static double work_exponent(const double *x, const double *y, unsigned n)
 	return k < 3 || k * sxx - sx * sx <= 0 ? NAN : (k * sxy - sx * sy) / (k * sxx - sx * sx);
 }
 
+/* NAN unless it is a value: neither a bound nor one from too few deaths. */
 static double work_lifetime_p99_ns(struct reclaim *r, struct life_recorder *life,
 				   uint64_t now_ticks)
 {
@@ -61,7 +62,10 @@ static double work_lifetime_p99_ns(struct reclaim *r, struct life_recorder *life
 			if (life->hist[OBJ_VALUE][state])
 				life_hist_merge(sum, &life->hist[OBJ_VALUE][state][LIFE_TOTAL]);
 		km_estimate(km, sum);
-		p99_ns = km_quantile(km, 0.99).value_ns;
+		const struct km_value p99 = km_quantile(km, 0.99);
+
+		if (p99.status == KM_OK)
+			p99_ns = p99.value_ns;
 	}
 	free(km);
 	free(sum);
@@ -159,7 +163,7 @@ static void work_rows(struct scenario *s, const struct scenario_map *m,
 				 series->x[i]);
 			v.setting = setting, v.value = series->y[f][i];
 			v.stat = work_figures[f].stat, v.unit = work_figures[f].unit;
-			v.reason = isnan(v.value) ? "nothing died" : "";
+			v.reason = isnan(v.value) ? "too few deaths for this figure" : "";
 			scenario_row(s, &names, &v);
 		}
 		snprintf(setting, sizeof(setting), "against %s", series->against);
