@@ -84,6 +84,11 @@ static int run_report_stage(struct run *run, const struct stage_result *s)
 		error = run_output_histograms(&run->output, s);
 	run_output_trace(&run->output, run->in, s, run->zero_ticks);
 	terminal_stage(&rows, &run->checks);
+	if (s->sampler.n_dropped > 0)
+		cli_error("timeline.csv: stage %s lasted longer than %zu samples; the last %zu are "
+			  "not in "
+			  "it (--sample-every)",
+			  s->spec->name, s->sampler.n, s->sampler.n_dropped);
 	if (!run->config->quiet)
 		rows_law_print(&rows, stdout);
 	if (run->config->gc_log)
