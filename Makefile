@@ -234,4 +234,5 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $(HARNESS_OBJ:.o=.d) $(MICRO_OBJ:.o=.d) $(TEST_SRC:%.c=$(B)/%.d) \
+	$(FUZZ_BIN:%=%.d) $(wildcard $(B)/strategies/tests/controls/*.d $(B)/strategies/tests/torture/*.d) \
 	$(B)/harness/main.d

@@ -72,19 +72,23 @@ static bool audit_walk_bucket(void *ctx, void *bucket, void *array, uint64_t ind
 	return !is_own_object || audit_walk_object(ctx, bucket);
 }
 
+/* Dead, but a collector that scans a whole array keeps it. */
+static void audit_walk_stale(void *ctx, void *object)
+{
+	const struct audit_walk *w = ctx;
+	struct audit_object *o = audit_find(w->a, object);
+
+	if (o)
+		store_relaxed(&o->stale_walk, w->number); /* relaxed: the walk is one thread's */
+}
+
 /* A filled cell's payload must be there; what a stale one refers to is only noted, it may have been freed. */
 static void audit_walk_payload(void *ctx, void *payload, uint8_t tophash)
 {
-	struct audit_walk *w = ctx;
-	struct audit_object *o;
-
-	if (tophash >= MIN_TOPHASH) {
-		audit_walk_object(w, payload);
-		return;
-	}
-	o = audit_find(w->a, payload);
-	if (o)
-		store_relaxed(&o->stale_walk, w->number); /* relaxed: as above */
+	if (tophash >= MIN_TOPHASH)
+		audit_walk_object(ctx, payload);
+	else
+		audit_walk_stale(ctx, payload);
 }
 
 static void audit_walk_other(void *ctx, void *object)
@@ -100,7 +104,8 @@ static void audit_walk_root(void *ctx, struct reclaim_root *root)
 					     .table = audit_walk_table,
 					     .array = audit_walk_array,
 					     .bucket = audit_walk_bucket,
-					     .payload = audit_walk_payload};
+					     .payload = audit_walk_payload,
+					     .stale = audit_walk_stale};
 
 	if (m)
 		hmap_trace(m, w->t, &visitor);

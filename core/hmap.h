@@ -144,6 +144,9 @@ struct hmap_visitor {
 		       bool is_overflow_object);
 	/* A cell that holds a payload reference, whatever its tophash (HMAP_PAYLOAD). */
 	void (*payload)(void *ctx, void *payload, uint8_t tophash);
+	/* TRACES, HMAP_PAYLOAD: what only preallocated overflow buckets of the old array refer to that evacuation
+	 * has unlinked: a payload or an overflow object, perhaps several times.  It is dead, and pinned. */
+	void (*stale)(void *ctx, void *object);
 };
 void hmap_trace(struct hmap *m, struct reclaim_thread *t, const struct hmap_visitor *visitor);
 

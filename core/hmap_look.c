@@ -158,6 +158,39 @@ void hmap_trace_array(struct hmap *m, void *array, uint64_t from, uint64_t to, b
 		hmap_trace_chain(m, array, i, extra, v);
 }
 
+/* What an unlinked bucket refers to, and what that leads to.  A collector keeps it. */
+static void hmap_trace_stale(struct hmap *m, const struct bucket *array,
+			     const struct array_extra *extra, struct bucket *b,
+			     const struct hmap_visitor *v)
+{
+	for (; b; b = hmap_next(m, b)) {
+		if (!hmap_is_interior(array, extra, b))
+			v->stale(v->ctx, b);
+		for (unsigned i = 0; i < HMAP_N_CELLS; i++) {
+			const uint64_t value = load_relaxed(&b->cells[i].value); /* never read */
+
+			if (value)
+				v->stale(v->ctx, (void *)value);
+		}
+	}
+}
+
+/* Preallocated overflow buckets that evacuation has unlinked: no chain leads to them, but they lie in the old array,
+ * and a collector to which that is one object scans them with it. */
+static void hmap_trace_unlinked(struct hmap *m, struct bucket *array,
+				const struct array_extra *extra, const struct hmap_visitor *v)
+{
+	/* relaxed: handed out and evacuated long ago, or of no interest */
+	const uint64_t n_used = load_relaxed(&extra->n_surplus_used);
+
+	if (!v->stale || !m->is_payload || !(m->flags & TRACES) ||
+	    (load_relaxed(&m->iterator_flags) & OLD_ITERATOR))
+		return; /* with an iterator the chains stand, and have been walked */
+	for (uint64_t i = 0; i < n_used && i < extra->n_surplus; i++)
+		if (hmap_is_evacuated(&array[extra->n_buckets + i]))
+			hmap_trace_stale(m, array, extra, &array[extra->n_buckets + i], v);
+}
+
 static void hmap_trace_one(struct hmap *m, struct bucket *array, const struct array_extra *extra,
 			   bool is_old, const struct hmap_visitor *v)
 {
@@ -165,6 +198,8 @@ static void hmap_trace_one(struct hmap *m, struct bucket *array, const struct ar
 		return;
 	for (uint64_t i = 0; i < extra->n_buckets; i++)
 		hmap_trace_chain(m, array, i, extra, v);
+	if (is_old)
+		hmap_trace_unlinked(m, array, extra, v);
 }
 
 void hmap_trace(struct hmap *m, struct reclaim_thread *t, const struct hmap_visitor *v)
