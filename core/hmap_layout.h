@@ -137,6 +137,13 @@ static inline bool tophash_ends(uint64_t word)
 {
 	return (word >> 56) == EMPTY_REST;
 }
+/* The word with its trailing run of empty cells, if any, as emptyRest. */
+static inline uint64_t tophash_rest(uint64_t word)
+{
+	const uint64_t filled = BYTES_80 & ~tophash_empty(word);
+
+	return filled ? word & (~UINT64_C(0) >> __builtin_clzll(filled)) : 0;
+}
 static inline bool tophash_evacuated(uint64_t word)
 {
 	return (uint8_t)((uint8_t)word - EVACUATED_X) <= EVACUATED_EMPTY - EVACUATED_X;
