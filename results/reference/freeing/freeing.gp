@@ -1,0 +1,18 @@
+set terminal pngcairo size 1300,1100 font 'sans,11'
+set output 'freeing.png'
+set multiplot layout 3,1
+set grid y
+set xtics ('malloc' 0, 'jemalloc' 1, 'mimalloc' 2, 'span' 3)
+set xrange [-0.6:3.6]
+set yrange [0:*]
+set key outside right top
+set title 'flat out, two threads: throughput'
+set ylabel 'million operations/s'
+plot 'freeing.dat' index 0 using 1:2:3:4 with yerrorbars pt 4 lc 1 title 'debra:batch=32768' noenhanced, 'freeing.dat' index 1 using 1:2:3:4 with yerrorbars pt 5 lc 2 title 'debra:free=burst,batch=32768' noenhanced, 'freeing.dat' index 2 using 1:2:3:4 with yerrorbars pt 6 lc 3 title 'ebr:batch=32768' noenhanced, 'freeing.dat' index 3 using 1:2:3:4 with yerrorbars pt 7 lc 4 title 'ebr:batch=32768,free=amortized,free_per_op=2' noenhanced, 'freeing.dat' index 4 using 1:2:3:4 with yerrorbars pt 8 lc 5 title 'ebr:batch=32768,limbo=central' noenhanced, 'freeing.dat' index 5 using 1:2:3:4 with yerrorbars pt 9 lc 6 title 'ebr:batch=64' noenhanced, 'freeing.dat' index 6 using 1:2:3:4 with yerrorbars pt 10 lc 7 title 'leak' noenhanced
+set title '500,000 operations/s: response of a delete, P99'
+set ylabel 'ms'
+plot 'freeing.dat' index 7 using 1:2:3:4 with yerrorbars pt 4 lc 1 title 'debra:batch=32768' noenhanced, 'freeing.dat' index 8 using 1:2:3:4 with yerrorbars pt 5 lc 2 title 'debra:free=burst,batch=32768' noenhanced, 'freeing.dat' index 9 using 1:2:3:4 with yerrorbars pt 6 lc 3 title 'ebr:batch=32768' noenhanced, 'freeing.dat' index 10 using 1:2:3:4 with yerrorbars pt 7 lc 4 title 'ebr:batch=32768,free=amortized,free_per_op=2' noenhanced, 'freeing.dat' index 11 using 1:2:3:4 with yerrorbars pt 8 lc 5 title 'ebr:batch=32768,limbo=central' noenhanced, 'freeing.dat' index 12 using 1:2:3:4 with yerrorbars pt 9 lc 6 title 'ebr:batch=64' noenhanced, 'freeing.dat' index 13 using 1:2:3:4 with yerrorbars pt 10 lc 7 title 'leak' noenhanced
+set title '500,000 operations/s: response of a delete, P99.9'
+set ylabel 'ms'
+plot 'freeing.dat' index 14 using 1:2:3:4 with yerrorbars pt 4 lc 1 title 'debra:batch=32768' noenhanced, 'freeing.dat' index 15 using 1:2:3:4 with yerrorbars pt 5 lc 2 title 'debra:free=burst,batch=32768' noenhanced, 'freeing.dat' index 16 using 1:2:3:4 with yerrorbars pt 6 lc 3 title 'ebr:batch=32768' noenhanced, 'freeing.dat' index 17 using 1:2:3:4 with yerrorbars pt 7 lc 4 title 'ebr:batch=32768,free=amortized,free_per_op=2' noenhanced, 'freeing.dat' index 18 using 1:2:3:4 with yerrorbars pt 8 lc 5 title 'ebr:batch=32768,limbo=central' noenhanced, 'freeing.dat' index 19 using 1:2:3:4 with yerrorbars pt 9 lc 6 title 'ebr:batch=64' noenhanced, 'freeing.dat' index 20 using 1:2:3:4 with yerrorbars pt 10 lc 7 title 'leak' noenhanced
+unset multiplot
