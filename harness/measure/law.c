@@ -191,8 +191,10 @@ static void law_count(struct law_summary *out, const struct law_place *place)
 {
 	out->n++;
 	out->n_flips[place->n_flips < LAW_FLIPS_MAX ? place->n_flips : LAW_FLIPS_MAX]++;
-	if (!place->is_in_mark)
+	if (!place->is_in_mark) {
+		out->n_late += place->n_flips > 1;
 		return;
+	}
 	out->n_in_mark++;
 	/* The flip that ends its marking, and the next cycle's: fewer means freed by its own cycle. */
 	out->n_freed_in_cycle += place->n_flips < 2;

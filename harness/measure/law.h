@@ -88,7 +88,14 @@ struct law_summary {
 	size_t n_unknown; /* the log has forgotten their cycles */
 	size_t n_in_mark, n_freed_in_cycle; /* died in a marking; of those, freed by its cycle */
 	size_t n_flips[LAW_FLIPS_MAX + 1];  /* by flips lived through; the last: three and more */
+	size_t n_late; /* died outside a marking, lived through two flips and more */
 };
+/* Lives that no load excuses: dead in a marking and freed by it; and, where each object has a mark of its own,
+ * more than two flips. */
+static inline size_t law_n_bad(const struct law_summary *s, const struct gc_log *log)
+{
+	return s->n_freed_in_cycle + (log->has_shared_bits ? 0 : s->n_flips[LAW_FLIPS_MAX]);
+}
 /* Of one class.  `begin_ticks`: of the stage.  0 or -ENOMEM. */
 int law_summarise(struct law_summary *out, const struct law_sample *sample,
 		  const struct gc_log *log, enum obj_class class, uint64_t begin_ticks)

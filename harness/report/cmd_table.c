@@ -56,6 +56,7 @@ struct lines {
 
 struct checks {
 	unsigned n_little, n_little_bad, n_conservation, n_conservation_bad, n_failed;
+	unsigned n_law, n_law_bad; /* rows of the per-event law that must be 0 */
 	double worst_ratio;
 	double cost_min, cost_max;  /* medians */
 	double cost_low, cost_high; /* ends of their intervals */
@@ -123,6 +124,11 @@ static void checks_add(struct checks *c, const struct table *t, size_t row)
 		c->n_conservation++;
 		/* Weak: objects or bytes do not add up. */
 		c->n_conservation_bad += value != 0 || table_status(t, row) == STATUS_WEAK;
+	} else if (strcmp(metric, "law_freed_in_cycle") == 0 ||
+		   strcmp(metric, "law_flips_3plus") == 0) {
+		c->n_law++;
+		c->n_law_bad +=
+			value > 0 && strcmp(table_text(t, row, COL_reason), "must be 0") == 0;
 	} else if (strcmp(metric, "tracking_cost") == 0) {
 		const char *stat = table_text(t, row, COL_stat);
 
@@ -270,6 +276,12 @@ static void checks_print(const struct checks *c, unsigned n_reps)
 		       c->n_conservation_bad ? "FAILS" : "exact",
 		       c->n_conservation_bad ? c->n_conservation_bad : c->n_conservation,
 		       c->n_conservation);
+	if (c->n_law_bad)
+		printf("per-event law:   FAILS in %u of %u counts that must be 0\n", c->n_law_bad,
+		       c->n_law);
+	else if (c->n_law)
+		printf("per-event law:   nothing dead in a marking was freed by it, no life spans "
+		       "three ends of marking\n");
 	if (c->n_cost)
 		printf("cost of tracking: %.2f to %.2f x the time without, unthrottled, in %u "
 		       "cells",
@@ -308,7 +320,7 @@ static int table_show(const char *path)
 					 : n_reps;
 		lines_print(&lines, t);
 		checks_print(&checks, n_reps);
-		if (checks.n_little_bad || checks.n_conservation_bad)
+		if (checks.n_little_bad || checks.n_conservation_bad || checks.n_law_bad)
 			status = EXIT_CHECK_FAILED;
 		else if (checks.n_failed)
 			status = EXIT_CELLS_FAILED;

@@ -73,7 +73,12 @@ static void rows_law_class(struct rows *rows, const char *object, const struct l
 		       s->n_freed_in_cycle > 0 ? "must be 0" : "");
 	for (unsigned i = 0; i <= LAW_FLIPS_MAX; i++)
 		rows_law_count(rows, object, flips_metric[i], s->n_flips[i], s->n,
-			       i == LAW_FLIPS_MAX && s->n_flips[i] > 0 ? "must be 0" : "");
+			       i < LAW_FLIPS_MAX || s->n_flips[i] == 0 ? ""
+			       : rows_law_log(rows)->has_shared_bits
+				       ? "one mark for several objects: kept by a neighbour"
+				       : "must be 0");
+	rows_law_count(rows, object, "law_late", s->n_late, s->n - s->n_in_mark, "");
+	rows->n_law_bad += law_n_bad(s, rows_law_log(rows));
 	if (s->n_unknown > 0)
 		rows_law_count(rows, object, "law_unknown", s->n_unknown, s->n + s->n_unknown,
 			       "the log of cycles no longer reaches back to these deaths");

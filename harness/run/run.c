@@ -83,6 +83,7 @@ static int run_report_stage(struct run *run, const struct stage_result *s)
 	if (error == 0)
 		error = run_output_histograms(&run->output, s);
 	run_output_trace(&run->output, run->in, s, run->zero_ticks);
+	run->checks.n_law_bad += rows.n_law_bad > 0;
 	terminal_stage(&rows, &run->checks);
 	if (s->sampler.n_dropped > 0)
 		cli_error("timeline.csv: stage %s lasted longer than %zu samples; the last %zu are "
@@ -238,7 +239,8 @@ static int run_exit_code(const struct run *run, int error)
 		return EXIT_INTERRUPTED;
 	if (error != 0)
 		return EXIT_CELLS_FAILED;
-	if (run->is_audit_bad || run->checks.n_little_bad > 0 || run->checks.n_conservation_bad > 0)
+	if (run->is_audit_bad || run->checks.n_little_bad > 0 ||
+	    run->checks.n_conservation_bad > 0 || run->checks.n_law_bad > 0)
 		return EXIT_CHECK_FAILED;
 	return EXIT_GOOD;
 }

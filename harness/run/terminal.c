@@ -127,6 +127,10 @@ void terminal_footer(const struct terminal_checks *checks, const struct cost *co
 	else
 		printf("conservation: FAILS in %u of %u stages, first in %s\n",
 		       checks->n_conservation_bad, checks->n_stages, checks->conservation_text);
+	if (checks->n_law_bad > 0)
+		printf("per-event law: FAILS in %u of %u stages (law_freed_in_cycle and "
+		       "law_flips_3plus must be 0)\n",
+		       checks->n_law_bad, checks->n_stages);
 	if (checks->n_unsteady > 0)
 		printf("steady: NOT in %u of %u stages, which their time-out ended (steady=0)\n",
 		       checks->n_unsteady, checks->n_watched);

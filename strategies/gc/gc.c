@@ -76,6 +76,7 @@ int gc_init(struct reclaim *r, const struct gc_kind *kind)
 		      gc->opt.stack_bytes, gc->opt.globals_bytes);
 	gc_sweep_init(gc);
 	err = gc_log_init(&gc->log);
+	gc->log.has_shared_bits = kind->marks && gc->opt.bits == GC_BITS_SPAN;
 	if (!err)
 		err = gc_mark_init(gc);
 	if (err)

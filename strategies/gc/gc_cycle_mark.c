@@ -213,9 +213,10 @@ static void gc_mark_concurrent(struct gc *gc, struct gc_thread *g, uint64_t aske
 	uint64_t asked2;
 
 	gc_mark_start(gc);
-	gc_world_resume(&gc->world, GC_FLAG_MARKING, GC_FLAG_START);
+	/* Still stopped: whoever dies behind the barrier dies after this moment, however late this thread gets on. */
 	c->mark_begin_ticks = clock_ticks(gc->clock);
-	c->pause1_ns = clock_delta_ns(gc->clock, asked1_ticks, c->mark_begin_ticks);
+	gc_world_resume(&gc->world, GC_FLAG_MARKING, GC_FLAG_START);
+	c->pause1_ns = clock_delta_ns(gc->clock, asked1_ticks, clock_ticks(gc->clock));
 	gc_cycle_started(gc);
 	gc_mark_roots(gc, g);
 	gc_mark_drain(gc, g, true);

@@ -33,7 +33,7 @@ struct gc_log_cycle {
 	/* In the order in which they happen. */
 	uint64_t begin_ticks;	   /* leftovers are swept, the first stop is asked for */
 	uint64_t stop1_ticks;	   /* all threads parked or offline */
-	uint64_t mark_begin_ticks; /* barrier on, world running */
+	uint64_t mark_begin_ticks; /* in the stop: barrier on from here */
 	uint64_t mark_end_ticks;   /* nothing left to mark, the second stop is asked for */
 	uint64_t flip_ticks;	   /* all parked: what is unreachable now is safe (life.h: safe) */
 	uint64_t resume_ticks;	   /* sweepgen advanced, world running */
@@ -76,6 +76,9 @@ struct gc_log {
 	pthread_mutex_t lock;
 	uint64_t n_cycles; /* flips so far; under lock, as the ring */
 	struct gc_log_cycle *ring;
+	/* A mark bit stands for several objects, so a dead one may be kept by its neighbours through any number of
+	 * cycles.  Set before threads exist. */
+	bool has_shared_bits;
 };
 
 /* 0 or -ENOMEM. */

@@ -165,6 +165,8 @@ static void test_a_right_collector(void **state)
 	assert_int_equal(s.n_flips[2], s.n_in_mark);
 	assert_int_equal(s.n_flips[1], s.n - s.n_in_mark);
 	assert_int_equal(s.n_flips[0] + s.n_flips[3], 0);
+	assert_int_equal(s.n_late, 0);
+	assert_int_equal(law_n_bad(&s, &log), 0);
 	/* Deaths of cycles that began before the stage have no say in the distance. */
 	s = summarise(l, &log, 5000);
 	assert_int_equal(s.n, 1143);
@@ -187,11 +189,21 @@ static void test_wrong_collectors(void **state)
 	assert_true(s.n_in_mark > 100);
 	assert_int_equal(s.n_freed_in_cycle, s.n_in_mark);
 	assert_int_equal(s.n_flips[2], 0);
+	assert_int_equal(law_n_bad(&s, &log), s.n_in_mark);
 
 	l->n = l->n_seen = 0;
 	observe(l, OBJ_VALUE, 2050, 4130);
 	s = summarise(l, &log, 0);
 	assert_int_equal(s.n_flips[3], 1);
+	assert_int_equal(law_n_bad(&s, &log), 1);
+	log.has_shared_bits = true; /* a neighbour may have kept it */
+	assert_int_equal(law_n_bad(&s, &log), 0);
+	log.has_shared_bits = false;
+
+	l->n = l->n_seen = 0;
+	observe(l, OBJ_VALUE, 1990, 3130); /* just before a marking, and not freed by it */
+	s = summarise(l, &log, 0);
+	assert_int_equal(s.n_late, 1);
 
 	l->n = l->n_seen = 0;
 	for (uint64_t dead = 1000; dead < 9000;
