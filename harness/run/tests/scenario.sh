@@ -93,6 +93,17 @@ small deterministic 's/10ms/1ms/; s/1000/100/; s/\[det/reps = 2\n&/'
 small alignment-in-time 's/10s/300ms/; s/1k, 5k, 10k/10k/; s/2^10, 2^16/2^10/'
 jq -e '[.traceEvents[] | select(.ph == "i" and .cat == "free")] | length > 0' "$dir/alignment-in-time/trace.json" \
 	>/dev/null || fail "alignment-in-time: trace.json shows no free"
+# The trace-event format: what each phase must have, so that viewers load it.
+jq -e '(.displayTimeUnit == "ns") and (.otherData.dropped == 0) and ([.traceEvents[] |
+	(.pid | type == "number") and (.tid | type == "number") and (.name | type == "string") and
+	if .ph == "M" then (.args.name | type == "string")
+	elif .ph == "X" then (.ts >= 0 and .dur >= 0 and (.cat | type == "string"))
+	elif .ph == "i" then (.ts >= 0 and .s == "t")
+	elif .ph == "C" then (.ts >= 0 and ([.args[] | type == "number"] | all))
+	else false end] | all) and
+	(([.traceEvents[] | select(.ph != "M") | .tid] | unique) -
+	 ([.traceEvents[] | select(.ph == "M" and .name == "thread_name") | .tid]) | length == 0)' \
+	"$dir/alignment-in-time/trace.json" >/dev/null || fail "alignment-in-time: trace.json is no trace-event file"
 awk -F, 'NR > 1 && !($8 <= $9 && $9 <= $10 && $10 <= $11) { exit 1 } END { exit NR < 2 }' \
 	"$dir/alignment-in-time/deletes.csv" || fail "alignment-in-time: begin, marking, its end, freed come in turn"
 small heap-curve 's/2^1[36]/2^11/; s/[0-9]*s$/500ms/; s/quiet.*/quiet = 100ms/'
