@@ -180,7 +180,7 @@ PY
 
 # --quiet: nothing on either stream, unless a check failed or a stage was not steady.
 expect 0 -- "$bin" run --strategy=sweepgen "${quick[@]}" --stages=max:100ms --reps=2 --quiet --out="$dir/silent"
-[ ! -s "$dir/stdout" ] && [ ! -s "$dir/stderr" ] || fail "--quiet: $(cat "$dir/stdout" "$dir/stderr")"
+[ -z "$(cat "$dir/stdout" "$dir/stderr")" ] || fail "--quiet: $(cat "$dir/stdout" "$dir/stderr")"
 [ -s "$dir/silent/run.csv" ] || fail "--quiet: no rows"
 expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms --steady=p99:2% --quiet --out="$dir/silent2"
 grep -q 'steady=0' "$dir/stdout" || fail "--quiet: steady=0 is not told"
