@@ -84,9 +84,11 @@ static void heat_columns(struct figure *f, const struct heat *h, size_t *longest
 		char text[200];
 		char label[120];
 
-		snprintf(text, sizeof(text), "%s%s%s", r->settings[h->settings[c]].label,
-			 *r->settings[h->settings[c]].label ? ", " : "",
-			 r->stages[h->stages[c]].name);
+		const char *setting = r->settings[h->settings[c]].short_label;
+
+		/* The stage first: what is cut off is the end. */
+		snprintf(text, sizeof(text), "%s%s%s", r->stages[h->stages[c]].name,
+			 *setting ? ", " : "", setting);
 		figure_shorten(label, sizeof(label), text, 34);
 		figure_array_tic(f, "column", c, label);
 		if (strlen(label) > *longest)
@@ -152,7 +154,7 @@ static int heat_draw(struct figure_set *set, const struct heat *h, const char *n
 	int rc;
 
 	for (size_t c = 0; c < h->n_columns; c++) {
-		const char *text = set->results->settings[h->settings[c]].label;
+		const char *text = set->results->settings[h->settings[c]].short_label;
 		const size_t n = strlen(text) + 2 + strlen(set->results->stages[h->stages[c]].name);
 
 		longest = n > longest ? n : longest;

@@ -289,8 +289,10 @@ static int results_fold_all(struct results *r, const struct results_obs *obs, si
 	return 0;
 }
 
-/* "keys 65536, mix 50/25/25": the factors chosen by `wanted`, of those that are not empty. */
-static char *results_factor_text(const struct table *t, size_t row, const bool *wanted)
+/* "keys=65536, mix=50/25/25": the factors chosen by `wanted`, of those that are not empty; a scenario by its name
+ * alone where `is_short`. */
+static char *results_factor_text(const struct table *t, size_t row, const bool *wanted,
+				 bool is_short)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -304,7 +306,11 @@ static char *results_factor_text(const struct table *t, size_t row, const bool *
 
 		if (!wanted[i] || !*value)
 			continue;
-		fprintf(out, "%s%s=%s", comma, table_column_name(results_factors[i]), value);
+		if (is_short && results_factors[i] == COL_scenario)
+			fprintf(out, "%s%s", comma, value);
+		else
+			fprintf(out, "%s%s=%s", comma, table_column_name(results_factors[i]),
+				value);
 		comma = ", ";
 	}
 	if (fclose(out)) {
@@ -314,8 +320,31 @@ static char *results_factor_text(const struct table *t, size_t row, const bool *
 	return text;
 }
 
+/* The factors that a short label needs, in their order: those in which two settings differ that all needed
+ * before them leave equal.  A scenario that stands for one setting needs no more than its name. */
+static void results_choose_factors(const struct results *r, bool *needed)
+{
+	for (size_t i = 0; i < RESULTS_N_FACTORS; i++)
+		needed[i] = false;
+	for (size_t i = 0; i < RESULTS_N_FACTORS; i++) {
+		for (size_t s = 0; s < r->n_settings * r->n_settings && !needed[i]; s++) {
+			const size_t a = r->settings[s / r->n_settings].row;
+			const size_t b = r->settings[s % r->n_settings].row;
+			bool is_same = true;
+
+			for (size_t k = 0; k < i && is_same; k++)
+				is_same = !needed[k] ||
+					  table_id(r->table, a, results_factors[k]) ==
+						  table_id(r->table, b, results_factors[k]);
+			needed[i] = is_same && table_id(r->table, a, results_factors[i]) !=
+						       table_id(r->table, b, results_factors[i]);
+		}
+	}
+}
+
 static int results_label_settings(struct results *r)
 {
+	bool needed[RESULTS_N_FACTORS];
 	bool differs[RESULTS_N_FACTORS] = {false};
 	bool told[RESULTS_N_FACTORS];
 
@@ -328,12 +357,14 @@ static int results_label_settings(struct results *r)
 			  results_factors[i] == COL_mix || results_factors[i] == COL_dist ||
 			  results_factors[i] == COL_threads || results_factors[i] == COL_trace;
 	}
+	results_choose_factors(r, needed);
 	for (size_t s = 0; s < r->n_settings; s++) {
 		struct results_setting *setting = &r->settings[s];
 
-		setting->label = results_factor_text(r->table, setting->row, differs);
-		setting->long_label = results_factor_text(r->table, setting->row, told);
-		if (!setting->label || !setting->long_label)
+		setting->label = results_factor_text(r->table, setting->row, differs, false);
+		setting->short_label = results_factor_text(r->table, setting->row, needed, true);
+		setting->long_label = results_factor_text(r->table, setting->row, told, false);
+		if (!setting->label || !setting->short_label || !setting->long_label)
 			return -ENOMEM;
 	}
 	return 0;
@@ -369,6 +400,7 @@ void results_free(struct results *r)
 		free(r->series[i].label);
 	for (size_t i = 0; i < r->n_settings; i++) {
 		free(r->settings[i].label);
+		free(r->settings[i].short_label);
 		free(r->settings[i].long_label);
 	}
 	free(r->series);

@@ -28,9 +28,10 @@ struct results_series {
 };
 
 struct results_setting {
-	size_t row;	  /* a row of the table that has this setting's factors */
-	char *label;	  /* the factors that differ between settings; "" when there is one only */
-	char *long_label; /* the factors a reader wants to know of any figure */
+	size_t row;	   /* a row of the table that has this setting's factors */
+	char *label;	   /* the factors that differ between settings; "" when there is one only */
+	char *short_label; /* the least of them that tells it from all others: "retire-heavy" */
+	char *long_label;  /* the factors a reader wants to know of any figure */
 	double keys;
 };
 

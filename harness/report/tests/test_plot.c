@@ -228,6 +228,14 @@ static void check_loads(bool is_reversed)
 	const size_t closed = setting_of(&p.results, "short");
 	const uint32_t max = results_stage_find(&p.results, "max");
 
+	/* Columns of the heat map are told apart by stage and scenario, although the trace differs too. */
+	assert_string_equal(p.results.settings[paced].label, "scenario=paced, trace=t.csv");
+	assert_string_equal(p.results.settings[paced].short_label, "paced");
+	text = synthetic_read(p.plots, "heat-map.gp", NULL);
+	assert_non_null(strstr(text, "'max, long'"));
+	assert_non_null(strstr(text, "'max, short'"));
+	assert_non_null(strstr(text, "'5k:stall=10ms, short'"));
+	free(text);
 	assert_true(results_load(&p.results, paced, max)->offered_ops_per_s == 700);
 	assert_true(isnan(results_load(&p.results, closed, max)->offered_ops_per_s));
 	assert_false(
