@@ -195,6 +195,30 @@ static void test_commands(void **state)
 	remove_dir(dir);
 }
 
+/* One repetition of three that fails a check is seen, where the median of them would hide it. */
+static void test_worst_check(void **state)
+{
+	char name[] = "report";
+	char quiet[] = "--quiet";
+	char dir[256];
+	char *argv[] = {name, quiet, dir, NULL};
+	char *html;
+
+	(void)state;
+	if (!has_program("gnuplot"))
+		skip();
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make_checked(dir, synthetic_plain, 3, 1, 1.75);
+	assert_int_equal(cmd_report.main(3, argv), EXIT_GOOD);
+	html = synthetic_read(dir, "report.html", NULL);
+	expect(html, "Little&#39;s law fails</span> in 15 of 15 stages");
+	expect(html, "<td data-v=\"1.75\" class=\"bad\" title=\"ok\">1.7500</td>");
+	assert_null(strstr(html, ">1.0004</td>"));
+	expect(html, " title=\"ok\">1.0400</td>");
+	free(html);
+	remove_dir(dir);
+}
+
 static void test_errors(void **state)
 {
 	char name[] = "report";
@@ -332,8 +356,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_contents), cmocka_unit_test(test_escaping),
-		cmocka_unit_test(test_commands), cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_browser),
+		cmocka_unit_test(test_commands), cmocka_unit_test(test_worst_check),
+		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_browser),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
