@@ -61,7 +61,7 @@ static const struct control_case cases[] = {
 	 FAULT(READ_WRONG)},
 	/* The keys are not there yet; what is inserted meanwhile is overwritten, and its payload leaked. */
 	{CONTROL_mark_before_copy, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600,
-	 400, 16, FAULT(KEY_MISSED) | FAULT(MAP_INVALID) | FAULT(LEAKED)},
+	 400, 80, FAULT(KEY_MISSED) | FAULT(MAP_INVALID) | FAULT(LEAKED)},
 	{CONTROL_alloc_white, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 500, 16,
 	 FAULT(UNMARKED)},
 	{CONTROL_sweep_twice, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 300, 500,
