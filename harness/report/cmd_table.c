@@ -39,13 +39,12 @@ static const struct {
 	[FIG_ENTRY] = {"bytes_per_entry", "mean", NULL},
 };
 
-#define MAX_REPS 64
 struct line {
 	uint32_t scenario, cell, strategy, options, stage;
-	double offered; /* ops/s; NaN: none */
-	double values[FIG_N][MAX_REPS];
+	double offered;			 /* ops/s; NaN: none */
+	double *values[FIG_N];		 /* of each repetition */
 	enum table_status status[FIG_N]; /* the least trusted of the repetitions */
-	unsigned n[FIG_N];
+	unsigned n[FIG_N], room[FIG_N];
 	size_t first_row;
 };
 
@@ -144,6 +143,29 @@ static void checks_add(struct checks *c, const struct table *t, size_t row)
 	}
 }
 
+static int line_add(struct line *line, enum figure f, double value)
+{
+	if (line->n[f] == line->room[f]) {
+		const unsigned room = line->room[f] ? 2 * line->room[f] : 8;
+		double *values = realloc(line->values[f], room * sizeof(*values));
+
+		if (!values)
+			return -1;
+		line->values[f] = values;
+		line->room[f] = room;
+	}
+	line->values[f][line->n[f]++] = value;
+	return 0;
+}
+
+static void lines_free(struct lines *lines)
+{
+	for (size_t i = 0; i < lines->n; i++)
+		for (int f = 0; f < FIG_N; f++)
+			free(lines->at[i].values[f]);
+	free(lines->at);
+}
+
 static int lines_collect(struct lines *lines, struct checks *checks, const struct table *t)
 {
 	for (size_t row = 0; row < table_n_rows(t); row++) {
@@ -156,9 +178,10 @@ static int lines_collect(struct lines *lines, struct checks *checks, const struc
 			line = line_find(lines, t, row);
 			if (!line)
 				return -1;
-			if (isnan(table_value(t, row)) || line->n[f] == MAX_REPS)
+			if (isnan(table_value(t, row)))
 				continue;
-			line->values[f][line->n[f]++] = table_value(t, row);
+			if (line_add(line, f, table_value(t, row)))
+				return -1;
 			if (table_status(t, row) > line->status[f])
 				line->status[f] = table_status(t, row);
 		}
@@ -325,7 +348,7 @@ static int table_show(const char *path)
 		else if (checks.n_failed)
 			status = EXIT_CELLS_FAILED;
 	}
-	free(lines.at);
+	lines_free(&lines);
 	table_free(t);
 	return status;
 }

@@ -33,7 +33,7 @@ void matrix_progress_init(struct matrix_progress *p, size_t n_all, size_t n_done
 		.n_done = n_done,
 		.is_quiet = is_quiet,
 		.is_terminal = term_is_terminal(stderr),
-		.last = {NAN, NAN, NAN, false, 0},
+		.last = {NAN, NAN, NAN, "", "", 0},
 	};
 	if (n_done && !is_quiet)
 		fprintf(stderr, "%zu of %zu repetitions are there already\n", n_done, n_all);
@@ -96,9 +96,9 @@ void matrix_progress_done(struct matrix_progress *p, const struct matrix_cell *c
 		fprintf(stderr, "%s ops/s",
 			units_format_count(ops, sizeof(ops), p->last.ops_per_s));
 	if (!isnan(p->last.lifetime_p50_ns) && !isnan(p->last.lifetime_p99_ns))
-		fprintf(stderr, ", lifetime P50 %s%s, P99 %s%s", p->last.is_bound ? ">" : "",
+		fprintf(stderr, ", lifetime P50 %s%s, P99 %s%s", p->last.p50_mark,
 			units_format_ns(p50, sizeof(p50), p->last.lifetime_p50_ns),
-			p->last.is_bound ? ">" : "",
+			p->last.p99_mark,
 			units_format_ns(p99, sizeof(p99), p->last.lifetime_p99_ns));
 	if (p->last.n_unsteady)
 		fprintf(stderr, ", steady=0 in %u stages", p->last.n_unsteady);
@@ -135,7 +135,11 @@ static void progress_take_figures(struct matrix_figures *f, const struct table *
 {
 	double most = 0;
 
-	*f = (struct matrix_figures){NAN, NAN, NAN, false, 0};
+	*f = (struct matrix_figures){.ops_per_s = NAN,
+				     .lifetime_p50_ns = NAN,
+				     .lifetime_p99_ns = NAN,
+				     .p50_mark = "",
+				     .p99_mark = ""};
 	for (size_t row = 0; row < table_n_rows(t); row++) {
 		const bool is_p50 = progress_row_is(t, row, "lifetime", "p50");
 		const bool is_p99 = progress_row_is(t, row, "lifetime", "p99");
@@ -153,11 +157,17 @@ static void progress_take_figures(struct matrix_figures *f, const struct table *
 		    n < most)
 			continue;
 		most = n;
-		f->is_bound = table_status(t, row) == STATUS_CENSORED;
-		if (is_p50)
+		const char *mark = table_status(t, row) == STATUS_CENSORED ? ">"
+				   : table_status(t, row) == STATUS_WEAK   ? "~"
+									   : "";
+
+		if (is_p50) {
 			f->lifetime_p50_ns = table_value(t, row);
-		else
+			f->p50_mark = mark;
+		} else {
 			f->lifetime_p99_ns = table_value(t, row);
+			f->p99_mark = mark;
+		}
 	}
 }
 

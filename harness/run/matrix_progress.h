@@ -14,8 +14,8 @@
 struct matrix_figures {
 	double ops_per_s;
 	double lifetime_p50_ns, lifetime_p99_ns;
-	bool is_bound;	     /* of the lifetimes */
-	unsigned n_unsteady; /* stages that --steady did not end, of all */
+	const char *p50_mark, *p99_mark; /* ">" a lower bound, "~" weak, or "" */
+	unsigned n_unsteady;		 /* stages that --steady did not end, of all */
 };
 
 struct matrix_progress {

@@ -20,7 +20,7 @@ struct rows {
 	const struct run_instance *in;
 	const struct stage_result *s;
 	struct report_stage stage;
-	int error; /* first -errno */
+	int error;	  /* first -errno */
 	size_t n_law_bad; /* lives that break the per-event law (law_n_bad()); after rows_law() */
 };
 

@@ -14,7 +14,7 @@ struct terminal_checks {
 	char worst_stage[STAGES_NAME_BYTES];
 	unsigned n_conservation_bad;
 	char conservation_text[384]; /* of the first that failed */
-	unsigned n_law_bad; /* stages */
+	unsigned n_law_bad;	     /* stages */
 	uint64_t digest, n_digest;
 	unsigned n_watched, n_unsteady; /* stages with --steady; that it did not end */
 };
