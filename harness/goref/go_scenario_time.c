@@ -15,21 +15,41 @@ struct deterministic {
 	uint64_t n_cycle_deletes; /* a cycle by hand after so many */
 };
 
+static void deterministic_sleep(struct model *m, uint64_t ns)
+{
+	const struct timespec time = {.tv_sec = (time_t)(ns / 1000000000),
+				      .tv_nsec = (long)(ns % 1000000000)};
+
+	reclaim_offline(m->t);
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+	reclaim_online(m->t);
+}
+
+/* The last cycle's sweep is the collector's: on a busy machine it may need a while.  A second at most. */
+static void deterministic_await_sweep(struct model *m, uint64_t n_collected)
+{
+	struct reclaim_totals totals;
+
+	for (int i = 0; i < 1000; i++) {
+		reclaim_totals(m->r, &totals);
+		if (totals.n_freed[OBJ_VALUE] >= n_collected)
+			return;
+		deterministic_sleep(m, 1000000);
+	}
+}
+
 /* One key after the other, no insert, no garbage; the cycle lies half a period after its last delete. */
 static void deterministic_op(struct model *m)
 {
 	const struct deterministic *d = m->config->op_ctx;
-	const uint64_t half_ns = d->every_ns / 2;
-	const struct timespec half = {.tv_sec = (time_t)(half_ns / 1000000000),
-				      .tv_nsec = (long)(half_ns % 1000000000)};
 
+	if (m->n_ops == m->config->n_keys)
+		deterministic_await_sweep(m, m->n_ops - m->n_ops % d->n_cycle_deletes);
 	if (m->n_ops < m->config->n_keys && !model_delete_key(m, m->n_ops))
 		m->error = -ENOENT; /* each key is there once */
 	if (m->n_ops % d->n_cycle_deletes != d->n_cycle_deletes - 1)
 		return;
-	reclaim_offline(m->t);
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &half, NULL);
-	reclaim_online(m->t);
+	deterministic_sleep(m, d->every_ns / 2);
 	reclaim_ops(m->r)->collect(m->t);
 }
 
@@ -75,6 +95,7 @@ static int deterministic_run(struct scenario *s, const struct cli_args *settings
 		return EXIT_USAGE;
 	snprintf(g.stage, sizeof(g.stage), "each %s", cli_get(settings, "every"));
 	g.config.rate_per_s = 1000000000 / d.every_ns;
+	g.config.n_ops_min = g.config.n_keys + 1;
 	g.config.duration_ns = (g.config.n_keys + 1) * 1000000000 / g.config.rate_per_s;
 	return go_scenario_stage(&g, deterministic_table);
 }

@@ -123,7 +123,7 @@ static void model_loop(struct model *m)
 	const uint64_t end = m->begin_ticks + clock_ns_to_ticks(m->clock, m->config->duration_ns);
 	uint64_t now = m->begin_ticks;
 
-	while (now < end && m->error == 0) {
+	while ((now < end || m->n_ops < m->config->n_ops_min) && m->error == 0) {
 		const uint64_t due =
 			m->config->rate_per_s ? model_due(m, now) : m->n_ops + MODEL_BURST;
 

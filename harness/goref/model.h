@@ -35,6 +35,8 @@ struct model_config {
 	const char *options;   /* of the strategy, beside gogc; "" when none */
 	uint64_t n_keys;
 	uint64_t duration_ns;
+	uint64_t
+		n_ops_min; /* the stage goes on until so many are done, however late; 0: by its duration alone */
 	uint64_t garbage_bytes; /* per operation */
 	uint32_t sample_1_in;
 	uint64_t seed;
