@@ -85,6 +85,8 @@ void register_map(context &c);
 void register_strategies(context &c);
 void register_collector(context &c);
 void register_probes(context &c);
+// Hits in a map of n_keys, with or without the filter (tophash.cc); how many.
+uint64_t search_hits(domain &d, bool is_filtered, uint64_t n, uint64_t n_keys);
 void register_tophash(context &c);
 void register_layout(context &c);
 void register_probing(context &c);

@@ -59,6 +59,27 @@ static bool search_plain(look &l, uint64_t key, uint64_t hash)
 	return false;
 }
 
+uint64_t search_hits(domain &d, bool is_filtered, uint64_t n, uint64_t n_keys)
+{
+	struct hmap_visitor v = {};
+	look l = {};
+	uint64_t random = 1, n_found = 0;
+
+	v.ctx = &l;
+	v.array = note;
+	l.packing = heap_packing(reclaim_heap(d.r));
+	for (uint64_t i = 0; d.state().is_growing && i < n_keys; i++)
+		d.fill(i, i + 1);
+	hmap_trace(d.map, d.t, &v);
+	for (uint64_t i = 0; i < n; i++) {
+		const uint64_t key = (uint64_t)(((__uint128_t)next_random(random) * n_keys) >> 64);
+		const uint64_t hash = hmap_hash_default(key, 1);
+
+		n_found += is_filtered ? search_filtered(l, key, hash) : search_plain(l, key, hash);
+	}
+	return n_found;
+}
+
 template <bool (*search)(look &, uint64_t, uint64_t)>
 static void run(benchmark::State &state, context &c, bool is_hit)
 {
