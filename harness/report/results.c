@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What tells settings apart: every factor that is neither the strategy nor the repetition. */
+/* What tells settings apart: every factor that is neither the strategy nor the repetition.  The last, the cell, only
+ * where one strategy has two cells that the others leave equal: they differ in an option that has no column. */
 static const enum table_column results_factors[] = {
 	COL_scenario,	   COL_threads, COL_keys,  COL_mix,	COL_dist,  COL_value_bytes,
-	COL_garbage_bytes, COL_unlink,	COL_alloc, COL_arrival, COL_trace,
+	COL_garbage_bytes, COL_unlink,	COL_alloc, COL_arrival, COL_trace, COL_cell_id,
 };
 enum { RESULTS_N_FACTORS = sizeof(results_factors) / sizeof(results_factors[0]) };
 
@@ -42,12 +43,80 @@ static void *results_grow(void *array, size_t n, size_t item)
 	return realloc(array, (n ? n * 2 : 1) * item);
 }
 
-static bool results_same_setting(const struct table *t, size_t a, size_t b)
+static bool results_same_factors(const struct table *t, size_t a, size_t b)
 {
-	for (size_t i = 0; i < RESULTS_N_FACTORS; i++)
+	for (size_t i = 0; i < RESULTS_N_FACTORS - 1; i++)
 		if (table_id(t, a, results_factors[i]) != table_id(t, b, results_factors[i]))
 			return false;
 	return true;
+}
+
+static bool results_same_cell(const struct table *t, size_t a, size_t b)
+{
+	return table_id(t, a, COL_cell_id) == table_id(t, b, COL_cell_id);
+}
+
+static bool results_is_alike(const struct results *r, size_t row)
+{
+	for (size_t i = 0; i < r->n_alike; i++)
+		if (results_same_cell(r->table, r->alike[i], row))
+			return true;
+	return false;
+}
+
+static bool results_same_setting(const struct results *r, size_t a, size_t b)
+{
+	return results_same_factors(r->table, a, b) &&
+	       (!r->n_alike || results_same_cell(r->table, a, b) ||
+		(!results_is_alike(r, a) && !results_is_alike(r, b)));
+}
+
+static int results_add_alike(struct results *r, size_t row)
+{
+	size_t *grown;
+
+	if (results_is_alike(r, row))
+		return 0;
+	grown = results_grow(r->alike, r->n_alike, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	r->alike = grown;
+	grown[r->n_alike++] = row;
+	return 0;
+}
+
+/* Find the cells of one strategy that only their id tells apart.  Rows of one cell stand together. */
+static int results_find_alike(struct results *r)
+{
+	const struct table *t = r->table;
+	size_t *cells = NULL, *grown;
+	size_t n = 0, known;
+	int rc = 0;
+
+	for (size_t row = 0; !rc && row < table_n_rows(t); row++) {
+		if (row && results_same_cell(t, row - 1, row))
+			continue;
+		for (known = 0; known < n && !results_same_cell(t, cells[known], row); known++)
+			;
+		if (known < n)
+			continue;
+		for (size_t i = 0; !rc && i < n; i++)
+			if (results_same_factors(t, cells[i], row) &&
+			    table_id(t, cells[i], COL_strategy) == table_id(t, row, COL_strategy) &&
+			    table_id(t, cells[i], COL_options) == table_id(t, row, COL_options))
+				rc = results_add_alike(r, cells[i]) || results_add_alike(r, row)
+					     ? -ENOMEM
+					     : 0;
+		grown = results_grow(cells, n, sizeof(*grown));
+		if (!grown) {
+			rc = -ENOMEM;
+			break;
+		}
+		cells = grown;
+		cells[n++] = row;
+	}
+	free(cells);
+	return rc;
 }
 
 /* The setting of a row; `hint` is the one of the row before, as rows of one cell stand together. */
@@ -55,10 +124,10 @@ static uint32_t results_setting_of(struct results *r, size_t row, uint32_t hint)
 {
 	struct results_setting *grown;
 
-	if (hint < r->n_settings && results_same_setting(r->table, r->settings[hint].row, row))
+	if (hint < r->n_settings && results_same_setting(r, r->settings[hint].row, row))
 		return hint;
 	for (size_t i = r->n_settings; i-- > 0;)
-		if (results_same_setting(r->table, r->settings[i].row, row))
+		if (results_same_setting(r, r->settings[i].row, row))
 			return (uint32_t)i;
 	grown = results_grow(r->settings, r->n_settings, sizeof(*grown));
 	if (!grown)
@@ -358,6 +427,8 @@ static int results_label_settings(struct results *r)
 			  results_factors[i] == COL_threads || results_factors[i] == COL_trace;
 	}
 	results_choose_factors(r, needed);
+	differs[RESULTS_N_FACTORS - 1] = told[RESULTS_N_FACTORS - 1] =
+		needed[RESULTS_N_FACTORS - 1];
 	for (size_t s = 0; s < r->n_settings; s++) {
 		struct results_setting *setting = &r->settings[s];
 
@@ -380,7 +451,7 @@ int results_make(struct results *r, const struct table *table)
 	r->table = table;
 	if (!obs)
 		return -ENOMEM;
-	if (results_collect(r, obs) || results_make_loads(r, obs) ||
+	if (results_find_alike(r) || results_collect(r, obs) || results_make_loads(r, obs) ||
 	    results_order_series(r, obs, n))
 		goto out;
 	qsort(obs, n, sizeof(*obs), results_compare_obs);
@@ -404,6 +475,7 @@ void results_free(struct results *r)
 		free(r->settings[i].long_label);
 	}
 	free(r->series);
+	free(r->alike);
 	free(r->settings);
 	free(r->stages);
 	free(r->loads);
@@ -533,7 +605,7 @@ bool results_cell(const struct results *r, const char *cell_id, size_t *setting,
 			    r->series[i].options_id == table_id(r->table, row, COL_options))
 				*series = i;
 		for (size_t i = 0; i < r->n_settings; i++)
-			if (results_same_setting(r->table, r->settings[i].row, row))
+			if (results_same_setting(r, r->settings[i].row, row))
 				*setting = i;
 		return true;
 	}

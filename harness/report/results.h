@@ -66,6 +66,8 @@ struct results_point {
 
 struct results {
 	const struct table *table;
+	size_t *alike; /* a row of each cell that only its id tells from another of its strategy */
+	size_t n_alike;
 	struct results_series *series;
 	size_t n_series;
 	struct results_setting *settings;

@@ -262,6 +262,51 @@ static void check_loads(bool is_reversed)
 	remove_dir(dir);
 }
 
+/* The same rows again under other cells, as cells that differ in --readers, of which run.csv has no column. */
+static void synthetic_double(const char *dir)
+{
+	char path[512];
+	char *text = synthetic_read(dir, "run.csv", NULL);
+	char *line = strchr(text, '\n') + 1;
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/run.csv", dir);
+	out = fopen(path, "ae");
+	assert_non_null(out);
+	while (*line) {
+		char *end = strchr(line, '\n') + 1;
+		char *cell = strstr(line, ",c");
+
+		assert_true(cell && cell < end);
+		cell[1] = 'd';
+		fwrite(line, 1, (size_t)(end - line), out);
+		line = end;
+	}
+	assert_int_equal(fclose(out), 0);
+	free(text);
+}
+
+static void test_cells_alike_are_apart(void **state)
+{
+	struct plot_dir p;
+	char dir[256];
+
+	(void)state;
+	if (!has_gnuplot())
+		skip();
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make(dir, synthetic_plain, 1, 1);
+	synthetic_double(dir);
+	draw(&p, dir);
+	/* A setting for each cell, told by its name; nothing is taken for a second repetition. */
+	assert_int_equal(p.results.n_reps, 1);
+	assert_int_equal(p.results.n_settings, 2 * p.results.n_series);
+	for (size_t i = 0; i < p.results.n_settings; i++)
+		assert_non_null(strstr(p.results.settings[i].label, "cell_id="));
+	plot_dir_close(&p);
+	remove_dir(dir);
+}
+
 static void test_stages_of_settings(void **state)
 {
 	(void)state;
@@ -390,10 +435,15 @@ static void test_axis(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_folding),		 cmocka_unit_test(test_all_figures),
-		cmocka_unit_test(test_bounds_are_apart), cmocka_unit_test(test_stages_of_settings),
-		cmocka_unit_test(test_hostile_names),	 cmocka_unit_test(test_missing),
-		cmocka_unit_test(test_escapes),		 cmocka_unit_test(test_axis),
+		cmocka_unit_test(test_folding),
+		cmocka_unit_test(test_all_figures),
+		cmocka_unit_test(test_bounds_are_apart),
+		cmocka_unit_test(test_stages_of_settings),
+		cmocka_unit_test(test_cells_alike_are_apart),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_axis),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
