@@ -7,11 +7,19 @@
  */
 #include "gc/gc.h"
 
+/* The allocation that so much marking pays for.  Without a goal (GOGC=off, a cycle by hand) that is more than there is
+ * memory: as good as any. */
+static int64_t gc_assist_bytes(const struct gc *gc, int64_t work_bytes)
+{
+	const double bytes = gc_pacer_bytes_per_work(&gc->pacer) * (double)work_bytes;
+
+	return bytes < 0x1p60 ? (int64_t)bytes : INT64_C(1) << 60;
+}
+
 /* gcAssistAlloc: take what the background has earned; what is left to do. */
 static int64_t gc_assist_steal(struct gc *gc, struct gc_thread *g, int64_t work_bytes,
 			       int64_t debt_bytes)
 {
-	const double bytes_per_work = gc_pacer_bytes_per_work(&gc->pacer);
 	const int64_t credit = load_relaxed(&gc->pacer.credit_bytes); /* relaxed: racy as in Go */
 	int64_t stolen = work_bytes;
 
@@ -19,7 +27,7 @@ static int64_t gc_assist_steal(struct gc *gc, struct gc_thread *g, int64_t work_
 		return work_bytes;
 	if (credit < work_bytes) {
 		stolen = credit;
-		g->assist_bytes += 1 + (int64_t)(bytes_per_work * (double)stolen);
+		g->assist_bytes += 1 + gc_assist_bytes(gc, stolen);
 	} else {
 		g->assist_bytes += debt_bytes;
 	}
@@ -41,7 +49,7 @@ static void gc_assist_work(struct gc *gc, struct gc_thread *g, int64_t work_byte
 	}
 	if (!done)
 		return;
-	g->assist_bytes += 1 + (int64_t)(gc_pacer_bytes_per_work(&gc->pacer) * (double)done);
+	g->assist_bytes += 1 + gc_assist_bytes(gc, done);
 	/* relaxed: pacing and statistics */
 	add_relaxed(&gc->pacer.assist_ns,
 		    (int64_t)clock_delta_ns(gc->clock, begin, clock_ticks(gc->clock)));
@@ -72,7 +80,7 @@ void gc_mark_assist(struct gc *gc, struct gc_thread *g)
 
 		if (work < GC_PACER_OVER_ASSIST_BYTES) {
 			work = GC_PACER_OVER_ASSIST_BYTES;
-			debt = (int64_t)(gc_pacer_bytes_per_work(&gc->pacer) * (double)work);
+			debt = gc_assist_bytes(gc, work);
 		}
 		work = gc_assist_steal(gc, g, work, debt);
 		if (work > 0)
