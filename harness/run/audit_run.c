@@ -38,6 +38,8 @@ bool audit_run_verdict(struct run_instance *in)
 
 	if (!audit_is_on(in->r))
 		return true;
+	if (!n_faults && in->config->quiet)
+		return true;
 	audit_counts(in->r, &counts);
 	printf("audit: %s: %" PRIu64 " faults; %" PRIu64 " checkpoints, %" PRIu64
 	       " objects reached, %" PRIu64 " addresses watched, registry %.1f MB\n",

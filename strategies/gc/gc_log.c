@@ -12,6 +12,7 @@ const char *const gc_swept_by_names[GC_N_SWEPT_BY] = {"background", "allocator",
 int gc_log_init(struct gc_log *log)
 {
 	log->n_cycles = 0;
+	log->has_shared_bits = false;
 	log->ring = calloc(GC_LOG_N_CYCLES, sizeof(*log->ring));
 	if (!log->ring)
 		return -ENOMEM;
