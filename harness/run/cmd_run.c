@@ -110,13 +110,15 @@ static void run_with_preload(const char *library, int argc, char **argv)
 	char **again = calloc((size_t)argc + 2, sizeof(*again));
 	char *preload = NULL;
 
-	if (!again ||
-	    asprintf(&preload, "%s%s%s", library, before ? ":" : "", before ? before : "") < 0 ||
-	    setenv("LD_PRELOAD", preload, 1))
-		return;
-	again[0] = (char *)"reclaimbench";
-	memcpy(again + 1, argv, (size_t)argc * sizeof(*again));
-	execv("/proc/self/exe", again);
+	if (asprintf(&preload, "%s%s%s", library, before ? ":" : "", before ? before : "") < 0)
+		preload = NULL;
+	if (again && preload && !setenv("LD_PRELOAD", preload, 1)) {
+		again[0] = (char *)"reclaimbench";
+		memcpy(again + 1, argv, (size_t)argc * sizeof(*again));
+		execv("/proc/self/exe", again);
+	}
+	free(preload);
+	free(again);
 }
 
 /* An allocator must be there before anything is allocated, so it is preloaded by running this program again.  0 when

@@ -105,7 +105,7 @@ static void sampler_take(struct sampler *s)
 	s->sum_limbo_bytes += (double)sample.limbo_bytes;
 	s->sum_rss_bytes += (double)sample.rss_bytes;
 	s->n_taken++;
-	if (s->n < s->n_max)
+	if (s->samples && s->n < s->n_max)
 		s->samples[s->n++] = sample;
 	else
 		s->n_dropped++;
