@@ -251,7 +251,7 @@ static inline enum search_result hmap_look_near(const struct hmap *m, const stru
 static inline enum search_result hmap_look_far(const struct hmap *m, const struct bucket *head,
 					       uint64_t key, uint8_t top, uint64_t *value)
 {
-	/* As above. */
+	/* acquire, all: as in hmap_search_chain(). */
 	const uint64_t seen = load_acquire(&head->link), word = load_acquire(&head->tophash);
 	const uint64_t match = tophash_match(word, top);
 	uint64_t v;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "goref/go_scenario.h"
@@ -122,6 +123,7 @@ struct alignment {
 /* 0 or -errno. */
 static int alignment_open(struct alignment *a, const struct go_scenario *g)
 {
+	struct stat status;
 	char path[4200];
 
 	if (!g->s->dir)
@@ -130,8 +132,7 @@ static int alignment_open(struct alignment *a, const struct go_scenario *g)
 	a->deletes = fopen(path, "ae");
 	if (!a->deletes)
 		return -errno;
-	fseek(a->deletes, 0, SEEK_END);
-	if (ftell(a->deletes) == 0)
+	if (fstat(fileno(a->deletes), &status) == 0 && status.st_size == 0)
 		fputs("scenario,rep,keys,rate,gogc,dead_us,cycle,to_begin_us,to_mark_begin_us,"
 		      "to_mark_end_us,to_freed_us,in_marking\n",
 		      a->deletes);
