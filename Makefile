@@ -11,6 +11,15 @@ V       ?=
 .DEFAULT_GOAL := all
 Q       := $(if $(V),,@)
 
+# As many jobs as there are processors; -jN on the command line goes before.  A make below another shares its jobs.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+# These call a make of their own or remove what others build: beside other goals in the order given.
+ifneq ($(filter check check-long bench micro coverage clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 ifneq ($(filter-out address thread undefined audit controls coverage fuzz,$(SAN)),)
 $(error SAN=$(SAN) is not known; use address, thread, undefined, audit, controls, coverage or fuzz)
 endif
@@ -71,15 +80,19 @@ TEST_BIN    := $(TEST_SRC:%.c=$(B)/%)
 # it has changed.
 BUILD_INFO := $(B)/build_info.gen.h
 BUILD_FLAGS := $(B)/build_flags
-BUILD_INFO_RUN := $(shell scripts/build-info $(B) '$(VERSION)' '$(SAN)' '$(CC)' $(CPPFLAGS) $(CFLAGS))
+MAKE_BUILD_INFO = scripts/build-info $(B) '$(VERSION)' '$(SAN)' '$(CC)' $(CPPFLAGS) $(CFLAGS)
+BUILD_INFO_RUN := $(shell $(MAKE_BUILD_INFO))
+# `make clean all` has removed them since.
+$(BUILD_INFO) $(BUILD_FLAGS) &:
+	@$(MAKE_BUILD_INFO)
 $(B)/harness/build_info.o: $(BUILD_INFO)
 $(B)/harness/build_info.o: CPPFLAGS += -I$(B)
 
 HARNESS_LIBS := -lpfm -linih -ljansson -lcsv -lz -lzstd -lhwloc -lxxhash
 
-# Without -jN of your own, as many jobs as there are processors.
-JOBS = $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
-SUBMAKE = $(MAKE) --no-print-directory $(JOBS)
+SUBMAKE = $(MAKE) --no-print-directory
+# For scripts that call make: that make has jobs of its own.
+SCRIPT = env -u MAKEFLAGS -u MAKELEVEL MAKE='$(MAKE)' BUILD=$(B) CC='$(CC)' SAN='$(SAN)'
 
 # Faults on purpose, and torture: test programs that are no cmocka tests.
 $(B)/controls: $(B)/strategies/tests/controls/controls.o $(B)/strategies/tests/controls/scenario.o \
@@ -144,12 +157,12 @@ tests: $(TEST_BIN)
 check: ## install what is missing, build, run all tests
 	@scripts/install-deps --dev
 	@+$(SUBMAKE) all tests
-	@BUILD=$(B) CC='$(CC)' SAN='$(SAN)' MAKE='$(MAKE)' scripts/run-tests $(TEST_BIN) $(TEST_SH)
+	@$(SCRIPT) scripts/run-tests $(TEST_BIN) $(TEST_SH)
 
 check-long: check ## the same, then torture, controls and fuzz: minutes, and not always the same ones
 	@+$(SUBMAKE) torture
-	scripts/check-controls --quick
-	scripts/fuzz --quick
+	$(SCRIPT) scripts/check-controls --quick
+	$(SCRIPT) scripts/fuzz --quick
 
 bench: ## install what is missing, build, replay a trace under four strategies, draw the figures
 	@scripts/install-deps --runtime
@@ -174,20 +187,20 @@ format: ## let clang-format rewrite the sources
 
 coverage: ## lines and branches that the tests reach: build/coverage/html/index.html
 	@scripts/install-deps --dev
-	@+scripts/coverage
+	@$(SCRIPT) scripts/coverage
 
 RESULTS ?= build/bench
 plot: all ## draw the figures of RESULTS=DIR again
 	@$(B)/reclaimbench plot $(RESULTS)
 
 torture: all ## long runs of every strategy with readers that check ages
-	@BUILD=$(B) scripts/torture
+	@$(SCRIPT) scripts/torture
 controls: ## faults on purpose: the audit must name each; FLAGS=--quick for two seeds
-	@scripts/check-controls $(FLAGS)
+	@$(SCRIPT) scripts/check-controls $(FLAGS)
 fuzz: ## made-up bytes into every reader of files and texts, and into the map; FLAGS=SECONDS
-	@CC='$(CC)' scripts/fuzz $(FLAGS)
+	@$(SCRIPT) scripts/fuzz $(FLAGS)
 go-reference: all ## the real Go runtime and the model under one load, in turns; ARGS=--quick
-	@BUILD=$(B) scripts/go-reference $(ARGS)
+	@$(SCRIPT) scripts/go-reference $(ARGS)
 
 # ---------------------------------------------------------------- installing
 
