@@ -11,52 +11,19 @@
 
 #include "audit.h"
 #include "hmap.h"
+#include "idle_strategy.h"
 #include "reclaim.h"
 
-/* A strategy in the test's own hand: retire does nothing, free is called by the test. */
-static int hand_init(struct reclaim *r)
-{
-	(void)r;
-	return 0;
-}
-static void hand_fini(struct reclaim *r)
-{
-	(void)r;
-}
-static int hand_register(struct reclaim_thread *t)
-{
-	(void)t;
-	return 0;
-}
-static void hand_nothing(struct reclaim_thread *t)
-{
-	(void)t;
-}
+/* Retire does nothing, free is called by the test. */
 static void hand_retire(struct reclaim_thread *t, void *object)
 {
 	(void)t;
 	(void)object;
 }
-static void hand_stats(struct reclaim *r, struct reclaim_stats *out)
-{
-	(void)r;
-	*out = (struct reclaim_stats){0};
-}
-static void hand_barrier(struct reclaim_thread *t, void *from, void *to)
-{
-	(void)t;
-	(void)from;
-	(void)to;
-}
 
-#define HAND_MEMBERS                                                                               \
-	.name = "hand", .init = hand_init, .fini = hand_fini, .thread_register = hand_register,    \
-	.thread_unregister = hand_nothing, .offline = hand_nothing, .online = hand_nothing,        \
-	.retire = hand_retire, .poll = hand_nothing, .drain = hand_nothing, .stats = hand_stats,   \
-	.write_barrier = hand_barrier
-
-static const struct reclaim_ops hand_ops = {HAND_MEMBERS};
-static const struct reclaim_ops trace_ops = {HAND_MEMBERS, .flags = TRACES | NEEDS_SPAN_HEAP};
+static const struct reclaim_ops hand_ops = {IDLE_MEMBERS, .retire = hand_retire};
+static const struct reclaim_ops trace_ops = {IDLE_MEMBERS, .retire = hand_retire,
+					     .flags = TRACES | NEEDS_SPAN_HEAP};
 
 struct bench {
 	struct clock clock;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "hmap.h"
+#include "idle_strategy.h"
 #include "registry.h"
 
 #ifdef RECLAIMBENCH_SANITIZED
@@ -88,28 +89,6 @@ static uint64_t key_in(uint64_t bucket, unsigned number)
 
 static unsigned n_walked;
 
-static int outside_init(struct reclaim *r)
-{
-	(void)r;
-	return 0;
-}
-
-static void outside_fini(struct reclaim *r)
-{
-	(void)r;
-}
-
-static int outside_register(struct reclaim_thread *t)
-{
-	(void)t;
-	return 0;
-}
-
-static void outside_nothing(struct reclaim_thread *t)
-{
-	(void)t;
-}
-
 static void outside_count(void *ctx, struct reclaim_thread *t)
 {
 	(void)t;
@@ -130,28 +109,8 @@ static void outside_protect(struct reclaim_thread *t, unsigned slot, void *objec
 	(void)object;
 }
 
-static void outside_stats(struct reclaim *r, struct reclaim_stats *out)
-{
-	(void)r;
-	memset(out, 0, sizeof(*out));
-}
-
-static const struct reclaim_ops outside = {
-	.name = "outside",
-	.summary = "for this test",
-	.source = "this test",
-	.flags = NEVER_FREES,
-	.init = outside_init,
-	.fini = outside_fini,
-	.thread_register = outside_register,
-	.thread_unregister = outside_nothing,
-	.offline = outside_nothing,
-	.online = outside_nothing,
-	.poll = outside_nothing,
-	.drain = outside_nothing,
-	.retire = outside_retire,
-	.stats = outside_stats,
-};
+static const struct reclaim_ops outside = {IDLE_MEMBERS, .retire = outside_retire,
+					   .flags = NEVER_FREES};
 
 static const struct hmap_config plain = {.mode = HMAP_PLAIN, .seed = 1};
 

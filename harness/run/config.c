@@ -365,3 +365,27 @@ void run_config_cell_id(const struct run_config *c, char id[17])
 
 	snprintf(id, 17, "%016" PRIx64, (uint64_t)XXH3_64bits(text, used));
 }
+
+struct report_cell run_config_columns(const struct run_config *c)
+{
+	/* A trace brings keys and operations of its own. */
+	const bool is_drawn = c->trace_path == NULL;
+
+	return (struct report_cell){
+		.strategy = c->ops->name,
+		.options = c->strategy_options,
+		.scenario = c->scenario,
+		.threads = c->n_threads,
+		.keys = c->n_keys,
+		.mix = is_drawn ? c->mix_text : NULL,
+		.dist = is_drawn ? c->dist_text : NULL,
+		.value_bytes = c->value_bytes,
+		.garbage_bytes = c->garbage_bytes,
+		.unlink = c->unlink_text,
+		.alloc = c->alloc_text,
+		.arrival = c->arrival_text,
+		.trace = c->trace_path,
+		.seed = c->seed,
+		.rep = c->rep,
+	};
+}

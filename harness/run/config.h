@@ -14,6 +14,7 @@
 #include "load/stages.h"
 #include "measure/steady.h"
 #include "reclaim.h"
+#include "report/csv.h"
 
 /* Payload bounds.  Above 1 GiB an entry is a typing error, or a broken trace. */
 #define RUN_MIN_VALUE_BYTES 8
@@ -79,5 +80,7 @@ void run_config_fini(struct run_config *config);
 /* 16 hex digits over everything that makes two runs the same cell: load, strategy and its options; not
  * the repetition, the seed, or where results go. */
 void run_config_cell_id(const struct run_config *config, char id[17]);
+/* The columns of a row that the options decide; the ids are left empty.  The texts are those of `config`. */
+struct report_cell run_config_columns(const struct run_config *config);
 
 #endif

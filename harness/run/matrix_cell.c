@@ -68,23 +68,10 @@ static int columns_fill(struct matrix_columns *c, const struct run_config *confi
 	c->options = strdup(config->strategy_options);
 	if (!c->strategy || !c->options)
 		return EXIT_USAGE;
-	c->cell = (struct report_cell){
-		.cell_id = c->cell_id,
-		.strategy = c->strategy,
-		.options = c->options,
-		.scenario = config->scenario,
-		.threads = config->n_threads,
-		.keys = config->n_keys,
-		.mix = config->mix_text,
-		.dist = config->dist_text,
-		.value_bytes = config->value_bytes,
-		.garbage_bytes = config->garbage_bytes,
-		.unlink = config->unlink_text,
-		.alloc = config->alloc_text,
-		.arrival = config->arrival_text,
-		.trace = config->trace_path,
-		.seed = config->seed,
-	};
+	c->cell = run_config_columns(config);
+	c->cell.cell_id = c->cell_id;
+	c->cell.strategy = c->strategy;
+	c->cell.options = c->options;
 	run_config_cell_id(config, c->cell_id);
 	return 0;
 }

@@ -51,32 +51,6 @@ static void output_ids(struct run_output *out, const struct run_config *config)
 		run_config_cell_id(config, out->cell_id);
 }
 
-static void output_cell(struct run_output *out, const struct run_config *config,
-			const char *build_id, const char *env_id)
-{
-	out->cell = (struct report_cell){
-		.run_id = out->run_id,
-		.build_id = build_id,
-		.env_id = env_id,
-		.cell_id = out->cell_id,
-		.strategy = config->ops->name,
-		.options = config->strategy_options,
-		.scenario = config->scenario,
-		.threads = config->n_threads,
-		.keys = config->n_keys,
-		.mix = config->trace_path != NULL ? NULL : config->mix_text,
-		.dist = config->trace_path != NULL ? NULL : config->dist_text,
-		.value_bytes = config->value_bytes,
-		.garbage_bytes = config->garbage_bytes,
-		.unlink = config->unlink_text,
-		.alloc = config->alloc_text,
-		.arrival = config->arrival_text,
-		.trace = config->trace_path,
-		.seed = config->seed,
-		.rep = config->rep,
-	};
-}
-
 static int output_open_histograms(struct run_output *out)
 {
 	const char *path = out->paths[OUTPUT_HISTOGRAMS];
@@ -121,7 +95,11 @@ int run_output_open(struct run_output *out, const struct run_config *config, con
 		snprintf(out->paths[i], sizeof(out->paths[i]), "%.4000s/%s", config->out_dir,
 			 output_names[i]);
 	output_ids(out, config);
-	output_cell(out, config, build_id, env_id);
+	out->cell = run_config_columns(config);
+	out->cell.run_id = out->run_id;
+	out->cell.build_id = build_id;
+	out->cell.env_id = env_id;
+	out->cell.cell_id = out->cell_id;
 	error = report_file_open(&out->rows, out->paths[OUTPUT_ROWS], false, message,
 				 sizeof(message));
 	if (error == 0)

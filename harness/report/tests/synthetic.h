@@ -5,6 +5,7 @@
 #define RECLAIMBENCH_TESTS_SYNTHETIC_H
 
 #include <errno.h>
+#include <ftw.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +41,32 @@ static const struct synthetic_strategy synthetic_hostile[] = {
 	{"';system('touch pwned');'", "';!touch pwned", 7e6, false},
 	{NULL, NULL, 0, false},
 };
+
+/* The columns of a strategy's cell; the texts are not copied. */
+static inline struct report_cell synthetic_columns(const char *cell_id,
+						   const struct synthetic_strategy *strategy)
+{
+	return (struct report_cell){
+		.run_id = "r1",
+		.build_id = "b1",
+		.env_id = "e1",
+		.cell_id = cell_id,
+		.strategy = strategy->name,
+		.options = strategy->options,
+		.scenario = "staged",
+		.threads = 1,
+		.keys = 1024,
+		.mix = "50/25/25",
+		.dist = "uniform",
+		.value_bytes = 64,
+		.garbage_bytes = 4096,
+		.unlink = "empty",
+		.alloc = "span",
+		.arrival = "poisson",
+		.trace = "",
+		.seed = 1,
+	};
+}
 
 struct synthetic {
 	struct report_file *csv, *timeline;
@@ -224,27 +251,9 @@ static void synthetic_make_checked(const char *dir, const struct synthetic_strat
 		for (unsigned k = 0; k < n_keys; k++) {
 			for (unsigned i = 0; strategies[i].name; i++) {
 				snprintf(cell_id, sizeof(cell_id), "c%u-%u", k, i);
-				s.cell = (struct report_cell){
-					.run_id = "r1",
-					.build_id = "b1",
-					.env_id = "e1",
-					.cell_id = cell_id,
-					.strategy = strategies[i].name,
-					.options = strategies[i].options,
-					.scenario = "staged",
-					.threads = 1,
-					.keys = 1024u << (4 * k),
-					.mix = "50/25/25",
-					.dist = "uniform",
-					.value_bytes = 64,
-					.garbage_bytes = 4096,
-					.unlink = "empty",
-					.alloc = "span",
-					.arrival = "poisson",
-					.trace = "",
-					.seed = 1,
-					.rep = s.rep,
-				};
+				s.cell = synthetic_columns(cell_id, &strategies[i]);
+				s.cell.keys = 1024u << (4 * k);
+				s.cell.rep = s.rep;
 				synthetic_cell(&s, &strategies[i],
 					       n_keys > 1 && k == 0 && !strategies[i + 1].name);
 			}
@@ -286,29 +295,16 @@ static const struct synthetic_load synthetic_loads[] = {
 static inline void synthetic_load_cell(struct synthetic *s, const struct synthetic_load *load,
 				       unsigned strategy)
 {
+	const struct synthetic_strategy plain = {.name = strategy ? "rcu" : "leak", .options = ""};
 	char cell_id[64];
 
 	snprintf(cell_id, sizeof(cell_id), "%s-%u", load->scenario, strategy);
-	s->cell = (struct report_cell){
-		.run_id = "r1",
-		.build_id = "b1",
-		.env_id = "e1",
-		.cell_id = cell_id,
-		.strategy = strategy ? "rcu" : "leak",
-		.options = "",
-		.scenario = load->scenario,
-		.threads = 2,
-		.keys = 65536,
-		.mix = "50/25/25",
-		.dist = "uniform",
-		.value_bytes = 64,
-		.garbage_bytes = 4096,
-		.unlink = "empty",
-		.alloc = "span",
-		.arrival = "poisson",
-		.trace = load->trace,
-		.seed = 7,
-	};
+	s->cell = synthetic_columns(cell_id, &plain);
+	s->cell.scenario = load->scenario;
+	s->cell.threads = 2;
+	s->cell.keys = 65536;
+	s->cell.trace = load->trace;
+	s->cell.seed = 7;
 	for (const struct report_stage *stage = load->stages; stage->stage; stage++) {
 		const double rate = isnan(stage->offered_ops_per_s) ? 1e6 * (strategy + 1)
 								    : stage->offered_ops_per_s;
@@ -367,6 +363,27 @@ static void synthetic_dir(char *path, size_t size)
 	assert_non_null(mkdtemp(base));
 	snprintf(path, size, "%s/it's \"$(touch pwned)\"", base);
 	assert_int_equal(mkdir(path, 0777), 0);
+}
+
+static int synthetic_remove_entry(const char *path, const struct stat *st, int type,
+				  struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static inline void synthetic_remove_tree(const char *path)
+{
+	nftw(path, synthetic_remove_entry, 32, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Remove the directory of synthetic_dir(), with its parent. */
+static inline void synthetic_remove(char *dir)
+{
+	*strrchr(dir, '/') = '\0';
+	synthetic_remove_tree(dir);
 }
 
 /* The whole of a file, NUL at its end; NULL when there is none.  Free it. */

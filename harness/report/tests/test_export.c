@@ -2,7 +2,6 @@
 /* test_export.c - the exports, read back: by parsers here, and by the tools they are made for where those are
  * installed (Google Benchmark's compare.py, HdrHistogram's Java reader, Python's csv and sqlite3). */
 #include <fcntl.h>
-#include <ftw.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
@@ -18,20 +17,6 @@ extern const struct cli_command cmd_export;
 
 static const char COMPARE[] = "/usr/share/benchmark/compare.py";
 static const char JAR[] = "/usr/share/java/hdrhistogram.jar";
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static void remove_dir(char *dir)
-{
-	*strrchr(dir, '/') = '\0';
-	nftw(dir, remove_entry, 32, FTW_DEPTH | FTW_PHYS);
-}
 
 static int export_to(char *dir, const char *format, const char *file)
 {
@@ -129,7 +114,7 @@ static void test_wide(void **state)
 	else
 		print_message("not tried with Python: python3 is not installed\n");
 	free(text);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void check_gbench(const char *dir, const char *file, size_t n_expected)
@@ -195,7 +180,7 @@ static void test_gbench(void **state)
 		assert_non_null(strstr(text, "+0.0000"));
 		free(text);
 	}
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 /* The time of an operation is the mutators': readers beside them answer in no time, a hundred times as often. */
@@ -203,24 +188,7 @@ static void test_readers_are_no_load(void **state)
 {
 	static const struct synthetic_strategy strategies[] = {{"rcu", "", 9e6, false},
 							       {NULL, NULL, 0, false}};
-	struct synthetic s = {.cell = {.run_id = "r1",
-				       .build_id = "b1",
-				       .env_id = "e1",
-				       .cell_id = "c0-0",
-				       .strategy = "rcu",
-				       .options = "",
-				       .scenario = "staged",
-				       .threads = 1,
-				       .keys = 1024,
-				       .mix = "50/25/25",
-				       .dist = "uniform",
-				       .value_bytes = 64,
-				       .garbage_bytes = 4096,
-				       .unlink = "empty",
-				       .alloc = "span",
-				       .arrival = "poisson",
-				       .trace = "",
-				       .seed = 1},
+	struct synthetic s = {.cell = synthetic_columns("c0-0", &strategies[0]),
 			      .stage = {.stage = "1k", .stage_s = 5, .offered_ops_per_s = 1000}};
 	static const struct {
 		const char *role;
@@ -256,7 +224,7 @@ static void test_readers_are_no_load(void **state)
 	text = synthetic_read(dir, "b.txt", NULL);
 	assert_non_null(strstr(text, "stage=1k\t5000\t4000 ns/op"));
 	free(text);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void test_benchstat(void **state)
@@ -293,7 +261,7 @@ static void test_benchstat(void **state)
 	}
 	assert_int_equal(n, 4 * 3);
 	free(text);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void test_trace(void **state)
@@ -326,7 +294,7 @@ static void test_trace(void **state)
 	assert_int_equal(n_spans, 12);
 	assert_int_equal(n_counters, 4 * 3 * 50 * 3);
 	json_decref(root);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 /* What HdrHistogram's own processor prints for a percentile line at or after `quantile`. */
@@ -418,7 +386,7 @@ static void test_hdr(void **state)
 		assert_non_null(strstr(text, "Total count    =        20000]"));
 		free(text);
 	}
-	remove_dir(dir);
+	synthetic_remove(dir);
 	free(h);
 }
 
@@ -442,7 +410,7 @@ static void test_errors(void **state)
 	assert_int_equal(mkdir(dir, 0777), 0);
 	synthetic_make(dir, synthetic_plain, 1, 1);
 	assert_int_equal(export_to(dir, "wide", "no/such/x"), EXIT_CHECK_FAILED);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 int main(void)

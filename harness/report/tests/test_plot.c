@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* test_plot.c - figures from a made-up result directory: what is drawn, what is skipped and why, that bounds are
  * drawn apart, and that names cannot break out of the scripts. */
-#include <ftw.h>
 
 #include "report/gnuplot.h"
 #include "report/plot_dir.h"
 #include "report/text.h"
 #include "synthetic.h"
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-/* Remove the directory of synthetic_dir(), with its parent. */
-static void remove_dir(char *dir)
-{
-	*strrchr(dir, '/') = '\0';
-	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 static bool has_gnuplot(void)
 {
@@ -86,7 +70,7 @@ static void test_folding(void **state)
 	assert_false(results_has_failed(&p.results, 1, 2));
 	assert_string_equal(results_main_object(&p.results, 0, "lifetime", "total"), "value");
 	plot_dir_close(&p);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void check_image(const char *plots, const char *name, const char *suffix, const char *begins)
@@ -150,7 +134,7 @@ static void test_all_figures(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_true(info_of(&p.set, names[i])->is_drawn);
 	plot_dir_close(&p);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 /* The block of a .dat file that begins with a comment, without the comment. */
@@ -200,7 +184,7 @@ static void test_bounds_are_apart(void **state)
 	assert_string_equal(info_of(&p.set, "cost-by-size")->reason,
 			    "needs cells of two sizes at least (option --keys)");
 	plot_dir_close(&p);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 /* The setting of a scenario. */
@@ -259,7 +243,7 @@ static void check_loads(bool is_reversed)
 	assert_non_null(strstr(text, "max (closed loop)"));
 	free(text);
 	plot_dir_close(&p);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 /* The same rows again under other cells, as cells that differ in --readers, of which run.csv has no column. */
@@ -304,7 +288,7 @@ static void test_cells_alike_are_apart(void **state)
 	for (size_t i = 0; i < p.results.n_settings; i++)
 		assert_non_null(strstr(p.results.settings[i].label, "cell_id="));
 	plot_dir_close(&p);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void test_stages_of_settings(void **state)
@@ -353,7 +337,7 @@ static void test_hostile_names(void **state)
 	assert_non_null(strstr(svg, "{/Symbol x}^2_3 @x &amp;{y} %s %n"));
 	free(svg);
 	plot_dir_close(&p);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void test_missing(void **state)
@@ -380,7 +364,7 @@ static void test_missing(void **state)
 	assert_int_equal(plot_dir_open(&p, dir, error, sizeof(error)), -EINVAL);
 	assert_non_null(strstr(error, "no row"));
 	plot_dir_close(&p);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void check_text(void (*write)(FILE *, const char *), const char *text, const char *expect)

@@ -2,7 +2,6 @@
 /* test_report.c - the HTML page: all parts there, everything escaped, nothing fetched, and a real browser loads it
  * without a complaint, shows every figure and sorts its tables. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
@@ -13,20 +12,6 @@
 extern char **environ;
 extern const struct cli_command cmd_report;
 extern const struct cli_command cmd_run;
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static void remove_dir(char *dir)
-{
-	*strrchr(dir, '/') = '\0';
-	nftw(dir, remove_entry, 32, FTW_DEPTH | FTW_PHYS);
-}
 
 /* Is a program on the PATH? */
 static bool has_program(const char *name)
@@ -111,7 +96,7 @@ static void test_contents(void **state)
 	assert_null(strstr(html, "://"));
 	assert_null(strstr(html, "src="));
 	free(html);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void test_escaping(void **state)
@@ -130,7 +115,7 @@ static void test_escaping(void **state)
 	/* Quoted for a shell, then escaped for HTML. */
 	expect(html, "reclaimbench run &#39;--strategy=a&quot;b&#39;\\&#39;&#39;c&lt;script&gt;");
 	free(html);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 /* A command of the page as the program reads it; the scenario's stages with their lengths. */
@@ -192,7 +177,7 @@ static void test_commands(void **state)
 	}
 	assert_int_equal(n, 4);
 	free(html);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 /* One repetition of three that fails a check is seen, where the median of them would hide it. */
@@ -216,7 +201,7 @@ static void test_worst_check(void **state)
 	assert_null(strstr(html, ">1.0004</td>"));
 	expect(html, " title=\"ok\">1.0400</td>");
 	free(html);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 static void test_errors(void **state)
@@ -237,7 +222,7 @@ static void test_errors(void **state)
 	synthetic_dir(dir, sizeof(dir));
 	synthetic_make(dir, synthetic_plain, 1, 1);
 	assert_int_equal(cmd_report.main(3, unwritable), EXIT_CHECK_FAILED);
-	remove_dir(dir);
+	synthetic_remove(dir);
 }
 
 /* Appended to a copy of the page: looks at it as a reader does and leaves the verdict in the title. */
@@ -329,8 +314,8 @@ static void check_browser(const char *program, const struct synthetic_strategy *
 		fail_msg("expected '%s', the page says '%.120s'", verdict, title ? title : text);
 	}
 	free(text);
-	nftw(base, remove_entry, 32, FTW_DEPTH | FTW_PHYS);
-	remove_dir(dir);
+	synthetic_remove_tree(base);
+	synthetic_remove(dir);
 }
 
 static void test_browser(void **state)
