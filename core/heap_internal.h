@@ -4,6 +4,7 @@
  *   heap.c          creating, hooks, statistics; which of the two heaps a call goes to
  *   heap_sizes.c    Go's size classes
  *   heap_pages.c    the arena's page runs, metadata blocks, scavenging: all under heap.lock
+ *   heap_make.c     one span: its shape and its memory
  *   heap_spans.c    spans, caches, central sets: allocate and free
  *   heap_malloc.c   the malloc heap
  *
@@ -179,6 +180,13 @@ void *heap_meta_take(struct heap *h, size_t bytes, uint32_t *granules);
 void heap_meta_put(struct heap *h, void *block, uint32_t granules);
 /* Under heap.lock. */
 struct heap_span *heap_span_struct_take(struct heap *h);
+
+/* heap_make.c */
+/* A span nobody else knows; its place and owner are still to be set.  NULL: exhausted.  heap_span_release() undoes it. */
+struct heap_span *heap_span_create(struct heap *h, unsigned class, unsigned size_class,
+				   size_t bytes);
+/* Its place is 0 already: the caller alone knows it. */
+void heap_span_release(struct heap *h, struct heap_span *s);
 
 /* heap_spans.c */
 void *span_heap_alloc(struct heap_cache *c, enum obj_class class, size_t bytes, bool zero);

@@ -325,7 +325,7 @@ static size_t pages_scavenge(struct heap *h, size_t bytes, bool may_unlock)
 		n = scavenge_pick(h, want_pages - n_done, runs, 32);
 		if (!n)
 			break;
-		/* Who misses these pages meanwhile waits: span_create(). */
+		/* Who misses these pages meanwhile waits: heap_span_create(). */
 		h->n_scavenging++;
 		if (may_unlock)
 			pthread_mutex_unlock(&h->lock);

@@ -98,7 +98,7 @@ static inline struct heap_span *heap_span_of(const struct heap *h, const void *a
 
 	if (page >= look->n_pages)
 		return NULL;
-	/* Pairs with the release in span_create(), for addresses that came by no other order. */
+	/* Pairs with the release in heap_span_create(), for addresses that came by no other order. */
 	return load_acquire(&look->page_spans[page]);
 }
 
@@ -119,7 +119,7 @@ static inline struct heap_span *heap_span_at(const struct heap *h, uint32_t i)
 {
 	struct heap_span *s = &((const struct heap_lookup *)h)->spans[i];
 
-	/* acquire: pairs with the stores of the place after span_create() */
+	/* acquire: pairs with the stores of the place after heap_span_create() */
 	return load_acquire(&s->central_state) ? s : NULL;
 }
 /* Fetch the line of the span's place and bit arrays. */
