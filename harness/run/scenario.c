@@ -96,6 +96,14 @@ bool scenario_delete(struct scenario_map *m, uint64_t key)
 	return was_there;
 }
 
+int scenario_end(const struct scenario *s, int error)
+{
+	if (!error)
+		return EXIT_GOOD;
+	cli_error("scenario %s has stopped: %s", s->name, strerror(-error));
+	return EXIT_CELLS_FAILED;
+}
+
 int scenario_settle(struct scenario_map *m)
 {
 	struct hmap_state state;

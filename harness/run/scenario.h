@@ -118,6 +118,8 @@ static inline uint64_t scenario_random(uint64_t *state)
 	*state ^= *state << 17;
 	return *state;
 }
+/* A scenario's exit code from its error (0 or -errno), which is said. */
+int scenario_end(const struct scenario *s, int error) __attribute__((warn_unused_result));
 /* Median; sorts in place. */
 double scenario_median(double *values, unsigned n);
 #define SCENARIO_MAX_ROUNDS 101

@@ -242,5 +242,5 @@ int scenario_mark_cost(struct scenario *s)
 		error = cost_pages(s, false);
 	if (!error)
 		error = cost_pages(s, true);
-	return error ? EXIT_CELLS_FAILED : EXIT_GOOD;
+	return scenario_end(s, error);
 }

@@ -151,8 +151,10 @@ int scenario_parallel_growth(struct scenario *s)
 		char setting[32];
 
 		for (unsigned i = 0; i < s->n_rounds; i++) {
-			if (growth_round(s, n, &ns[i], &n_writes, &n_old, &n_keys))
-				return EXIT_CELLS_FAILED;
+			const int error = growth_round(s, n, &ns[i], &n_writes, &n_old, &n_keys);
+
+			if (error)
+				return scenario_end(s, error);
 			writes[i] = (double)n_writes / (double)n_old;
 		}
 		median_ns = scenario_median(ns, s->n_rounds);

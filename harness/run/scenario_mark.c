@@ -132,14 +132,12 @@ int scenario_granularity(struct scenario *s)
 	static const char *const options[] = {"trigger=hand,bits=header", "trigger=hand,bits=side",
 					      "trigger=hand,bits=span,shadow=on"};
 
+	int error = 0;
+
 	printf("%-8s %10s %7s %10s %12s %12s %12s %10s\n", "bits", "keys", "live", "mark ns/b",
 	       "bitmap B", "live B", "false B", "false");
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		for (uint64_t n = s->min_keys; n <= s->max_keys; n = n ? n * 4 : 1) {
-			const int error = granularity_table(s, options[i], n);
-
-			if (error)
-				return EXIT_CELLS_FAILED;
-		}
-	return EXIT_GOOD;
+		for (uint64_t n = s->min_keys; !error && n <= s->max_keys; n = n ? n * 4 : 1)
+			error = granularity_table(s, options[i], n);
+	return scenario_end(s, error);
 }

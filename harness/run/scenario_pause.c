@@ -232,12 +232,14 @@ int scenario_pause_window(struct scenario *s)
 		{"1ms each 50ms", "mark_window=1ms,mark_every=50ms"},
 		{"1ms each 5ms", "mark_window=1ms,mark_every=5ms"},
 	};
+	int error = 0;
 
 	printf("%-18s %10s %8s %8s %10s %12s %14s\n", "windows", "kops/s", "cycles", "windows",
 	       "coverage", "marking ms", "lifetime ms");
-	for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
-		if (pause_point(s, points[i].setting, points[i].options))
-			return EXIT_CELLS_FAILED;
+	for (size_t i = 0; !error && i < sizeof(points) / sizeof(points[0]); i++)
+		error = pause_point(s, points[i].setting, points[i].options);
+	if (error)
+		return scenario_end(s, error);
 	printf("> lower bound: not yet freed at the end; ~ weak.  coverage: buckets marked at the "
 	       "flip; a window of 10 ms each 5 ms is one without "
 	       "end\n");
@@ -339,9 +341,12 @@ static int pause_co_occur(struct scenario *s, const char *strategy)
 
 int scenario_co_occurrence(struct scenario *s)
 {
+	int error;
+
 	printf("%-10s %-10s %10s %12s %12s %10s %10s\n", "strategy", "class", "deletes",
 	       "to pause us", "to sweep us", "in pause", "in sweep");
-	if (pause_co_occur(s, "sweepgen") || pause_co_occur(s, "mark"))
-		return EXIT_CELLS_FAILED;
-	return EXIT_GOOD;
+	error = pause_co_occur(s, "sweepgen");
+	if (!error)
+		error = pause_co_occur(s, "mark");
+	return scenario_end(s, error);
 }

@@ -253,9 +253,12 @@ static int work_by_retired(struct scenario *s)
 
 int scenario_work(struct scenario *s)
 {
+	int error;
+
 	printf("%-8s %10s %14s %14s %14s %14s %14s\n", "against", "size", "mark ns", "sweep ns",
 	       "delete ns", "bytes/entry", "lifetime P99 ns");
-	if (work_by_keys(s) || work_by_retired(s))
-		return EXIT_CELLS_FAILED;
-	return EXIT_GOOD;
+	error = work_by_keys(s);
+	if (!error)
+		error = work_by_retired(s);
+	return scenario_end(s, error);
 }

@@ -12,7 +12,7 @@ int gc_probe_mark(struct reclaim_thread *t, struct gc_probe_mark *out)
 	struct gc *gc;
 	uint64_t begin;
 
-	if (!(t->flags & TRACES) || !t->ops->gc_log || reclaim_n_mutators(t->r) != 1)
+	if (!(reclaim_flags(t->r) & TRACES) || !t->ops->gc_log || reclaim_n_mutators(t->r) != 1)
 		return -EINVAL;
 	g = gc_thread_of(t);
 	gc = g->gc;
