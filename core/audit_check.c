@@ -78,8 +78,11 @@ static void audit_walk_stale(void *ctx, void *object)
 	const struct audit_walk *w = ctx;
 	struct audit_object *o = audit_find(w->a, object);
 
-	if (o)
-		store_relaxed(&o->stale_walk, w->number); /* relaxed: the walk is one thread's */
+	if (!o)
+		return;
+	/* relaxed: the walk is one thread's.  What may still be marked by this is as good as retired only now. */
+	store_relaxed(&o->stale_walk, w->number);
+	store_relaxed(&o->retire_cycle, load_relaxed(&w->a->n_sweeps));
 }
 
 /* A filled cell's payload must be there; what a stale one refers to is only noted, it may have been freed. */
@@ -168,8 +171,8 @@ static void audit_check_object(struct audit *a, const struct audit_object *o, un
 		return;
 	}
 	if (strategy & TRACES) {
-		/* Retired when n flips had been: flip n + 1 may find it marked already, flip n + 2 must not, and
-		 * the sweep that follows is over before flip n + 3. */
+		/* Retired (or last referred to by a stale cell) when n flips had been: flip n + 1 may find it
+		 * marked already, flip n + 2 must not, and the sweep that follows is over before flip n + 3. */
 		if (!(flags & AUDIT_IMPRECISE) && state == AUDIT_RETIRED &&
 		    load_relaxed(&a->n_sweeps) > load_relaxed(&o->retire_cycle) + 2)
 			audit_fault_at(a, AUDIT_NOT_FOUND, o->address, NULL);

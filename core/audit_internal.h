@@ -24,7 +24,7 @@ struct audit_object {
 	_Atomic(uint32_t) stale_walk; /* ... that met it in a stale cell */
 	_Atomic(uint64_t) bytes;
 	_Atomic(uint32_t) class;
-	_Atomic(uint32_t) retire_cycle;		  /* n_sweeps when it was retired */
+	_Atomic(uint32_t) retire_cycle; /* n_sweeps when retired, or last met in a stale cell */
 	_Atomic(uint64_t) events[AUDIT_N_STATES]; /* thread << 48 | sequence number, by new state */
 };
 
