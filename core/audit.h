@@ -11,8 +11,8 @@
  *   at checkpoints    audit_check(), while all is quiet: walks the roots and all objects
  *
  * Cost when off: nothing.  The registry is fed by a copy of the strategy's table (allocated, retire) and by the
- * heap's poisoning path, which are not there without it; what look-ups check is compiled in by RECLAIMBENCH_AUDIT
- * (make SAN=audit), which also makes every domain an audited one.
+ * heap's poisoning path, which are not there without it; what look-ups and handshakes check is compiled in by
+ * RECLAIMBENCH_AUDIT (make SAN=audit), which also makes every domain an audited one.
  *
  * Threads: anything but audit_check() may be called by any registered thread at any time.
  */
@@ -47,6 +47,7 @@ enum audit_fault {
 	AUDIT_UNMARKED,		/* reachable, and the sweep would free it */
 	AUDIT_SWEPT_TWICE,	/* two sweepers had one span */
 	AUDIT_SPAN_STATE,	/* a span is in a state that excludes what is done to it */
+	AUDIT_LEFT_OUT,		/* a handshake was concluded without a thread that is at work */
 	AUDIT_REACHABLE_FREED,	/* a checkpoint reached freed memory */
 	AUDIT_REACHABLE_RETIRED, /* a checkpoint reached what was retired */
 	AUDIT_REACHABLE_TWICE,	 /* a checkpoint reached one object by two ways */
@@ -70,7 +71,7 @@ typedef void audit_fault_fn(void *ctx, enum audit_fault fault, const char *what)
 /* Faults so far; of one kind, or of all with AUDIT_N_FAULTS.  0 in a domain that is not audited. */
 uint64_t audit_n_faults(const struct reclaim *r, enum audit_fault fault);
 bool audit_is_on(const struct reclaim *r);
-/* Somebody else has found one (a test's reader: AUDIT_READ_WRONG; a collector: AUDIT_SWEPT_TWICE). */
+/* Somebody else has found one (a test's reader: AUDIT_READ_WRONG; a collector: AUDIT_SWEPT_TWICE, AUDIT_LEFT_OUT). */
 void audit_report(struct reclaim *r, enum audit_fault fault, const void *object,
 		  const char *detail);
 

@@ -34,6 +34,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -43,6 +44,19 @@
 
 /* ---------------------------------------------------------------- stops and flips */
 
+/* What a handshake is said to have reached, as the threads see it. */
+static void gc_cycle_audit(struct gc *gc, bool in_stop)
+{
+	const uint32_t index = AUDIT_BUILD ? gc_world_left_out(&gc->world, in_stop) : UINT32_MAX;
+	char detail[48];
+
+	if (index == UINT32_MAX)
+		return;
+	snprintf(detail, sizeof(detail), "%s, thread %u", in_stop ? "a stop" : "a ragged barrier",
+		 index);
+	audit_report(gc->r, AUDIT_LEFT_OUT, NULL, detail);
+}
+
 int gc_cycle_stop_world(struct gc *gc, uint64_t *asked_ticks, uint64_t *stopped_ticks)
 {
 	int err;
@@ -50,6 +64,17 @@ int gc_cycle_stop_world(struct gc *gc, uint64_t *asked_ticks, uint64_t *stopped_
 	*asked_ticks = clock_ticks(gc->clock);
 	err = gc_world_stop(&gc->world, gc->opt.stop_limit_ns);
 	*stopped_ticks = clock_ticks(gc->clock);
+	if (!err)
+		gc_cycle_audit(gc, true);
+	return err;
+}
+
+int gc_cycle_ragged_wait(struct gc *gc)
+{
+	const int err = gc_world_ragged_wait(&gc->world, gc->opt.stop_limit_ns);
+
+	if (!err)
+		gc_cycle_audit(gc, false);
 	return err;
 }
 
@@ -159,7 +184,8 @@ static int gc_cycle_flip_ragged(struct gc *gc)
 		reclaim_work_end(gc->r);
 		gc_world_announce(&gc->world);
 	}
-	err = gc_world_ragged(&gc->world, gc->opt.stop_limit_ns);
+	gc_world_ragged_begin(&gc->world);
+	err = gc_cycle_ragged_wait(gc);
 	if (err)
 		return err;
 	c->stop1_ticks = clock_ticks(gc->clock);
@@ -179,7 +205,7 @@ static int gc_cycle_await_flush(struct gc *gc)
 
 	if (!gc->is_flushing)
 		return 0;
-	err = gc_world_ragged_wait(&gc->world, gc->opt.stop_limit_ns);
+	err = gc_cycle_ragged_wait(gc);
 	if (err)
 		return err;
 	gc->is_flushing = false;

@@ -191,7 +191,8 @@ static bool gc_mark_stop2(struct gc *gc, uint64_t *asked_ticks)
 	struct gc_log_cycle *c = &gc->cycle;
 	uint64_t stopped;
 
-	if (gc_world_ragged(&gc->world, gc->opt.stop_limit_ns))
+	gc_world_ragged_begin(&gc->world);
+	if (gc_cycle_ragged_wait(gc))
 		return false;
 	if (!gc_mark_is_done(gc))
 		return false; /* a barrier has shaded an array */

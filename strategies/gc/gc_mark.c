@@ -557,7 +557,8 @@ bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead, uint64_t *
 
 		dead[w] = keeps_all ? 0 : objects & ~load_relaxed(&s->mark_bits[w]);
 		any |= dead[w];
-		store_relaxed(&s->mark_bits[w], 0);
+		if (!(CONTROL(stale_mark) && s->class == OBJ_VALUE))
+			store_relaxed(&s->mark_bits[w], 0);
 		if (gc->opt.bits == GC_BITS_HEADER && s->class == OBJ_BUCKET)
 			gc_sweep_headers(s, objects, w);
 		if (gc->opt.bits == GC_BITS_SPAN && gc->opt.shadow) {

@@ -241,7 +241,7 @@ static inline bool gc_sweep_is_clean(const struct gc *gc, struct heap_span *s, b
 			any |= load_relaxed(&half[w]);
 		return !any;
 	}
-	if (gc->opt.bits != GC_BITS_SIDE || s->tail_pad == ~UINT64_C(1))
+	if (gc->opt.bits != GC_BITS_SIDE || s->tail_pad == ~UINT64_C(1) || CONTROL(stale_mark))
 		return false; /* one object: an array has a bit per bucket to clear, too */
 	for (uint32_t w = 0; w < n_words; w++) /* acquire, relaxed: as in gc_mark_dead() */
 		any |= load_acquire(&s->alloc_bits[w]) & ~load_relaxed(&s->mark_bits[w]) &

@@ -54,6 +54,8 @@ struct gc_member {
 	 * gc_world_announce(). */
 	_Atomic(uint32_t) announce;
 	_Atomic(uint64_t) held_ns_max; /* longest time parked */
+	/* The thread's own word, for gc_world_left_out(): it has seen the world run, and has not arrived since. */
+	_Atomic(bool) is_at_work;
 	bool is_collector;
 	uint32_t index;		/* reclaim_thread.index, for messages */
 	struct gc_member *next; /* under the world's lock */
@@ -111,9 +113,11 @@ void gc_world_resume(struct gc_world *w, uint32_t set, uint32_t clear);
 void gc_world_set_flags(struct gc_world *w, uint32_t set, uint32_t clear);
 /* Ragged barrier: every thread passes a poll, or is visited while offline, once after the begin.  -ETIMEDOUT
  * as above.  Begun while the world is stopped, it is passed by leaving the poll: no further one is needed. */
-int gc_world_ragged(struct gc_world *w, uint64_t limit_ns);
 void gc_world_ragged_begin(struct gc_world *w);
 int gc_world_ragged_wait(struct gc_world *w, uint64_t limit_ns);
+/* The audit's look at a handshake that is said to be done, a stop or a ragged barrier: the index of a thread that is
+ * at work, or has not acknowledged; UINT32_MAX: none.  AUDIT_BUILD only. */
+uint32_t gc_world_left_out(struct gc_world *w, bool in_stop);
 /* Before a handshake that relies on an order between each thread's announcement and a store of the collector;
  * see gc_sweep.h, flip=ragged. */
 void gc_world_announce(struct gc_world *w);

@@ -50,9 +50,8 @@ static const struct control_case cases[] = {
 	{CONTROL_epoch_early, "ebr", "batch=2", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 16,
 	 FREED_TOO_EARLY},
 	{CONTROL_exit_drops, "ebr", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 64, 300, 2, FAULT(LOST)},
-	/* The thread left out still allocates from spans of the old generation, and retires into them. */
 	{CONTROL_handshake_skips, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48,
-	 500, 16, FREED_TOO_EARLY | FAULT(SPAN_STATE) | FAULT(LOST)},
+	 500, 16, FAULT(LEFT_OUT)},
 	{CONTROL_no_barrier, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 600, 16,
 	 FAULT(UNMARKED)},
 	{CONTROL_plain_mark, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 200, 500, 16,
@@ -64,6 +63,8 @@ static const struct control_case cases[] = {
 	 400, 80, FAULT(KEY_MISSED) | FAULT(MAP_INVALID) | FAULT(LEAKED)},
 	{CONTROL_alloc_white, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 600, 500, 16,
 	 FAULT(UNMARKED)},
+	{CONTROL_stale_mark, "mark", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 64, 300, 2,
+	 FAULT(NOT_FOUND)},
 	{CONTROL_sweep_twice, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 300, 500,
 	 16, FAULT(SWEPT_TWICE) | FAULT(DOUBLE_FREE) | FAULT(SPAN_STATE)},
 	/* The second time it may have been freed. */
