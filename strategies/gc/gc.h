@@ -69,7 +69,8 @@ struct gc_thread {
 	_Atomic(uint64_t) n_retired, n_freed;
 	_Atomic(uint64_t) marked_bytes, n_marked; /* in this cycle */
 	_Atomic(uint64_t) n_buckets_marked;
-	int64_t assist_bytes;	    /* Go's gcAssistBytes: allocation paid for; negative: debt */
+	bool is_marker;	      /* the cycle's thread, or a probe while that sleeps: gc_mark_own() */
+	int64_t assist_bytes; /* Go's gcAssistBytes: allocation paid for; negative: debt */
 	int64_t pending_work_bytes; /* scan work not yet published */
 	/* What a request of so many bytes is charged with, per class: the last one asked. */
 	struct {

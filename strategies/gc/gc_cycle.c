@@ -452,6 +452,7 @@ static void *gc_cycle_main(void *arg)
 	pthread_mutex_unlock(&gc->lock);
 	if (!t)
 		return NULL;
+	gc_thread_of(t)->is_marker = true;
 	gc_cycle_loop(gc, gc_thread_of(t));
 	reclaim_unregister(t);
 	return NULL;

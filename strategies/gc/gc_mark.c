@@ -6,6 +6,11 @@
  * the link word as it is, and the sweep reads the line of each overflow bucket.  What decides is the side bit;
  * the extra cost of keeping that is some tenth of the line's.
  *
+ * Two words.  Threads that shade, allocate or assist set bits in mark_bits by read-modify-writes.  The cycle's thread,
+ * which marks most payloads, has words of its own (gc_mark_own()), written by plain stores: a locked instruction waits
+ * for all stores before it, which was half of the time to mark a payload.  Marked is who is marked in either.  A
+ * payload that both mark at the same moment is counted twice, and refers to nothing: the pacer's business only.
+ *
  * bits=span.  All objects of a span share bit 0 of its mark bits.  Then "marked" says nothing about a single
  * object, so a bucket that is reached is always scanned, marked or not (a chain is walked once, it is a list).
  * shadow=on also keeps a bit per object, in dead_bits[0], which marking strategies do not use: the sweep then
@@ -27,6 +32,8 @@ enum {
 		256, /* 36 KiB, some 20 us: below Go's oblet (128 KiB), and a multiple of 64 */
 	GC_PREFETCH_BUCKETS = 6,
 	GC_MAX_JOBS_FIRST = 64,
+	GC_MAX_PAYLOADS =
+		128, /* marked together: what is fetched for them fits the first-level cache */
 };
 
 int gc_mark_init(struct gc *gc)
@@ -95,28 +102,17 @@ static inline bool gc_mark_set(_Atomic(uint64_t) *bits, uint32_t i)
 
 	if (load_relaxed(&bits[i / 64]) & bit)
 		return false;
-	/* Control `plain_mark`: bits lost in shared mark words.  The interleaving:
-	 *
-	 *   marker A, object 3                 marker B, object 5 of the same word
-	 *   reads 0
-	 *                                      reads 0
-	 *   writes bit 3
-	 *                                      writes bit 5 alone: object 3 is white again
-	 *
-	 * A has counted object 3 as done, nobody comes back to it, and the sweep frees it while it is in use. */
-	if (CONTROL(plain_mark)) {
-		const uint64_t word = load_relaxed(&bits[i / 64]);
-
-		PERTURB_HERE();
-		store_relaxed(&bits[i / 64], word | bit);
-		return true;
-	}
 	return !(or_relaxed(&bits[i / 64], bit) & bit);
 }
 
+static inline uint64_t gc_mark_bytes(const struct heap_span *s)
+{
+	return s->is_large ? gc_span_charge_bytes(s) : s->elem_bytes;
+}
+
 /* Mark object i of the span and count it; true when it was white. */
-static inline bool gc_mark_object(const struct gc *gc, struct gc_thread *g, struct heap_span *s,
-				  uint32_t i)
+static bool gc_mark_object(const struct gc *gc, struct gc_thread *g, struct heap_span *s,
+			   uint32_t i)
 {
 	uint64_t bytes;
 
@@ -127,26 +123,13 @@ static inline bool gc_mark_object(const struct gc *gc, struct gc_thread *g, stru
 			return false;
 		bytes = (uint64_t)s->n_pages * HEAP_PAGE_BYTES; /* all of it is kept */
 	} else {
-		if (!gc_mark_set(s->mark_bits, i))
+		if (gc_mark_word(s, i / 64) >> i % 64 & 1 || !gc_mark_set(s->mark_bits, i))
 			return false;
-		bytes = s->is_large ? gc_span_charge_bytes(s) : s->elem_bytes;
+		bytes = gc_mark_bytes(s);
 		counter_add(&g->n_marked, 1);
 	}
 	counter_add(&g->marked_bytes, bytes);
 	return true;
-}
-
-/* A word that may be a payload's address: any value at all (Go scans conservatively here too, cell by cell). */
-static inline void gc_mark_value(const struct gc *gc, struct gc_thread *g, uint64_t word)
-{
-	struct heap_span *s = heap_span_of(gc->heap, (const void *)word);
-	uint32_t i;
-
-	if (!s || s->class != OBJ_VALUE)
-		return;
-	i = heap_span_index(s, (const void *)word);
-	if (likely(i < s->n_elems))
-		gc_mark_object(gc, g, s, i);
 }
 
 /* ---------------------------------------------------------------- scanning */
@@ -160,24 +143,114 @@ static inline void gc_mark_header(struct bucket *b)
 	or_relaxed(&b->link, CONTROL(shared_bit) ? LINK_TAG : zero); /* relaxed: the value stays */
 }
 
-static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const struct bucket *b)
+/* The three steps to a payload's mark bit each miss the cache in a large heap: the word in the bucket, the span it
+ * lies in, the word of bits.  So each step is taken for all payloads of some buckets before the next, and fetches for
+ * it.  Flat lists rather than a loop per bucket: how many cells of a bucket are filled cannot be predicted. */
+struct gc_payloads {
+	uint64_t words[GC_MAX_PAYLOADS]; /* addresses, perhaps; then indexes in their spans */
+	struct heap_span *spans[GC_MAX_PAYLOADS];
+	unsigned n;
+};
+
+static void gc_payloads_find_spans(const struct gc *gc, struct gc_payloads *p)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		const uint64_t word = p->words[i];
+		struct heap_span *s = heap_span_of(gc->heap, (const void *)word);
+
+		__builtin_prefetch(s);
+		__builtin_prefetch((const char *)s + 64);
+		p->words[kept] = word;
+		p->spans[kept] = s;
+		kept += s != NULL;
+	}
+	p->n = kept;
+}
+
+static void gc_payloads_find_bits(struct gc_payloads *p)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		struct heap_span *s = p->spans[i];
+		const uint32_t index = heap_span_index(s, (const void *)p->words[i]);
+
+		if (unlikely(s->class != OBJ_VALUE || index >= s->n_elems))
+			continue; /* any value at all: Go scans conservatively here too, cell by cell */
+		__builtin_prefetch(&s->mark_bits[index / 64], 1);
+		p->words[kept] = index;
+		p->spans[kept++] = s;
+	}
+	p->n = kept;
+}
+
+/* The cycle's thread: only it writes these words. */
+static void gc_payloads_set_own(struct gc_thread *g, const struct gc_payloads *p)
+{
+	uint64_t bytes = 0, n = 0;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		struct heap_span *s = p->spans[i];
+		const uint32_t w = (uint32_t)p->words[i] / 64;
+		const uint64_t bit = UINT64_C(1) << p->words[i] % 64;
+		const uint64_t own =
+			load_relaxed(&gc_mark_own(s)[w]); /* relaxed: as gc_mark_word() */
+
+		if ((own | load_relaxed(&s->mark_bits[w])) & bit)
+			continue;
+		/* Control `plain_mark`: bits lost in shared mark words.  The interleaving:
+		 *
+		 *   marker A, object 3                 writer B shades object 5 of the same word
+		 *   reads 0
+		 *                                      sets bit 5
+		 *   writes bit 3 alone: object 5 is white again
+		 *
+		 * B has counted object 5 as done, nobody comes back to it, and the sweep frees it while it is in use. */
+		if (CONTROL(plain_mark))
+			PERTURB_HERE();
+		store_relaxed(&gc_mark_own(s)[w], own | bit);
+		bytes += gc_mark_bytes(s);
+		n++;
+	}
+	counter_add(&g->marked_bytes, bytes);
+	counter_add(&g->n_marked, n);
+}
+
+static void gc_payloads_mark(const struct gc *gc, struct gc_thread *g, struct gc_payloads *p)
+{
+	gc_payloads_find_spans(gc, p);
+	gc_payloads_find_bits(p);
+	if (g->is_marker && gc->opt.bits != GC_BITS_SPAN)
+		gc_payloads_set_own(g, p);
+	else
+		for (unsigned i = 0; i < p->n; i++)
+			gc_mark_object(gc, g, p->spans[i], (uint32_t)p->words[i]);
+	p->n = 0;
+}
+
+static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const struct bucket *b,
+				 struct gc_payloads *p)
 {
 	/* relaxed: no payload's contents are read; a cell that changes meanwhile is shaded by its writer */
 	const uint64_t tophash =
 		gc->opt.scan == GC_SCAN_FILLED ? load_relaxed(&b->tophash) : ~UINT64_C(0);
 
+	if (p->n > GC_MAX_PAYLOADS - 8)
+		gc_payloads_mark(gc, g, p);
 	for (unsigned i = 0; i < 8; i++) {
 		const uint64_t word = load_relaxed(&b->cells[i].value);
 
-		if (word && tophash_at(tophash, i) >= MIN_TOPHASH)
-			gc_mark_value(gc, g, word);
+		p->words[p->n] = word;
+		p->n += (word != 0) & (tophash_at(tophash, i) >= MIN_TOPHASH);
 	}
 }
 
-/* Mark and scan the overflow objects behind a link.  Buckets inside an array are walked with it; here they are
- * only passed over.  Bytes scanned. */
+/* Mark the overflow objects behind a link, and add what they refer to to the payloads (NULL: plain values).  Buckets
+ * inside an array are walked with it; here they are only passed over.  Bytes scanned. */
 static uint64_t gc_scan_chain(struct gc *gc, struct gc_thread *g, struct bucket *b,
-			      bool has_payloads)
+			      struct gc_payloads *payloads)
 {
 	uint64_t work_bytes = 0;
 
@@ -188,77 +261,15 @@ static uint64_t gc_scan_chain(struct gc *gc, struct gc_thread *g, struct bucket 
 			gc_mark_object(gc, g, s, heap_span_index(s, b));
 			if (gc->opt.bits == GC_BITS_HEADER)
 				gc_mark_header(b);
-			if (has_payloads)
-				gc_scan_cells(gc, g, b);
+			if (payloads)
+				gc_scan_cells(gc, g, b, payloads);
 			counter_add(&g->n_buckets_marked, 1);
-			work_bytes += has_payloads ? sizeof(*b) : sizeof(b->link);
+			work_bytes += payloads ? sizeof(*b) : sizeof(b->link);
 		}
 		/* acquire: pairs with hmap_link_overflow() */
 		b = link_pointer(gc->mark.packing, load_acquire(&b->link));
 	}
 	return work_bytes;
-}
-
-/* The three steps to a payload's mark bit each miss the cache in a large heap: the word in the bucket, the span it
- * lies in, the word of bits.  So the steps run a bucket apart from each other, each fetching for the next. */
-struct gc_pipe {
-	struct {
-		uint64_t words[8];
-		struct heap_span *spans[8];
-		uint32_t index[8];
-		unsigned n;
-	} stage[4];
-};
-
-static void gc_pipe_spans(const struct gc *gc, struct gc_pipe *pipe, uint64_t at,
-			  const struct bucket *b)
-{
-	/* relaxed: no payload's contents are read; a cell that changes meanwhile is shaded by its writer */
-	const uint64_t tophash =
-		gc->opt.scan == GC_SCAN_FILLED ? load_relaxed(&b->tophash) : ~UINT64_C(0);
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < 8; i++) {
-		const uint64_t word = load_relaxed(&b->cells[i].value);
-		struct heap_span *s;
-
-		if (!word || tophash_at(tophash, i) < MIN_TOPHASH)
-			continue;
-		s = heap_span_of(gc->heap, (const void *)word);
-		if (!s)
-			continue;
-		__builtin_prefetch(s);
-		__builtin_prefetch((const char *)s + 64);
-		pipe->stage[at % 4].words[n] = word;
-		pipe->stage[at % 4].spans[n++] = s;
-	}
-	pipe->stage[at % 4].n = n;
-}
-
-static void gc_pipe_bits(struct gc_pipe *pipe, uint64_t at)
-{
-	const unsigned n = pipe->stage[at % 4].n;
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct heap_span *s = pipe->stage[at % 4].spans[i];
-		const uint32_t index =
-			heap_span_index(s, (const void *)pipe->stage[at % 4].words[i]);
-
-		if (s->class != OBJ_VALUE || index >= s->n_elems)
-			continue; /* any value at all: Go scans conservatively here too, cell by cell */
-		__builtin_prefetch(&s->mark_bits[index / 64], 1);
-		pipe->stage[at % 4].spans[kept] = s;
-		pipe->stage[at % 4].index[kept++] = index;
-	}
-	pipe->stage[at % 4].n = kept;
-}
-
-static void gc_pipe_mark(const struct gc *gc, struct gc_thread *g, struct gc_pipe *pipe,
-			 uint64_t at)
-{
-	for (unsigned i = 0; i < pipe->stage[at % 4].n; i++)
-		gc_mark_object(gc, g, pipe->stage[at % 4].spans[i], pipe->stage[at % 4].index[i]);
 }
 
 /* Buckets [from, to) of an array with payloads: every cell is looked at. */
@@ -267,28 +278,24 @@ static uint64_t gc_scan_payloads(struct gc *gc, struct gc_thread *g, struct heap
 {
 	struct bucket *array = (struct bucket *)s->base;
 	uint64_t work_bytes = (to - from) * sizeof(*array);
-	struct gc_pipe pipe = {0};
+	struct gc_payloads payloads;
 
-	for (uint64_t i = from; i < to + 2; i++) {
+	payloads.n = 0;
+	for (uint64_t i = from; i < to; i++) {
 		struct bucket *next;
 
-		if (i < to) {
-			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS]);
-			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS].cells[3]);
-			__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS].cells[6]);
-			if (gc->opt.bits == GC_BITS_HEADER)
-				gc_mark_header(&array[i]);
-			gc_pipe_spans(gc, &pipe, i, &array[i]);
-			/* acquire: pairs with hmap_link_overflow() */
-			next = link_pointer(gc->mark.packing, load_acquire(&array[i].link));
-			if (next)
-				work_bytes += gc_scan_chain(gc, g, next, true);
-		}
-		if (i >= from + 1 && i < to + 1)
-			gc_pipe_bits(&pipe, i - 1);
-		if (i >= from + 2)
-			gc_pipe_mark(gc, g, &pipe, i - 2);
+		__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS]);
+		__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS].cells[3]);
+		__builtin_prefetch(&array[i + GC_PREFETCH_BUCKETS].cells[6]);
+		if (gc->opt.bits == GC_BITS_HEADER)
+			gc_mark_header(&array[i]);
+		gc_scan_cells(gc, g, &array[i], &payloads);
+		/* acquire: pairs with hmap_link_overflow() */
+		next = link_pointer(gc->mark.packing, load_acquire(&array[i].link));
+		if (next)
+			work_bytes += gc_scan_chain(gc, g, next, &payloads);
 	}
+	gc_payloads_mark(gc, g, &payloads);
 	return work_bytes;
 }
 
@@ -317,7 +324,7 @@ static uint64_t gc_scan_plain(struct gc *gc, struct gc_thread *g, struct heap_sp
 		__builtin_prefetch(next[i]);
 	}
 	for (unsigned i = 0; i < n; i++)
-		work_bytes += gc_scan_chain(gc, g, next[i], false);
+		work_bytes += gc_scan_chain(gc, g, next[i], NULL);
 	if (gc->opt.bits == GC_BITS_HEADER)
 		for (uint64_t i = from; i < to; i++)
 			gc_mark_header(&array[i]);
@@ -432,6 +439,16 @@ static void gc_mark_add_job(struct gc *gc, struct gc_thread *g, struct heap_span
 	}
 }
 
+static void __attribute__((noinline))
+gc_shade_chain(struct gc *gc, struct gc_thread *g, struct bucket *b)
+{
+	struct gc_payloads payloads;
+
+	payloads.n = 0;
+	gc_scan_chain(gc, g, b, &payloads);
+	gc_payloads_mark(gc, g, &payloads);
+}
+
 void gc_mark_shade(struct gc *gc, struct gc_thread *g, void *object)
 {
 	struct heap_span *s = object ? heap_span_of(gc->heap, object) : NULL;
@@ -450,7 +467,7 @@ void gc_mark_shade(struct gc *gc, struct gc_thread *g, void *object)
 			gc, g, s,
 			true); /* its map is not known: look at the cells, they are checked */
 	else if (s->class == OBJ_BUCKET && (was_white || gc->opt.bits == GC_BITS_SPAN))
-		gc_scan_chain(gc, g, object, true);
+		gc_shade_chain(gc, g, object);
 }
 
 void gc_mark_black(struct gc *gc, struct gc_thread *g, void *object)
@@ -523,7 +540,7 @@ bool gc_mark_is_marked(const struct gc *gc, const struct heap_span *s, uint32_t 
 {
 	if (gc->opt.bits == GC_BITS_SPAN)
 		i = 0;
-	return load_relaxed(&s->mark_bits[i / 64]) >> i % 64 & 1; /* relaxed: quiet, or a hint */
+	return gc_mark_word(s, i / 64) >> i % 64 & 1;
 }
 
 static uint64_t gc_mark_objects(const struct heap_span *s, uint32_t w)
@@ -555,10 +572,10 @@ bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead, uint64_t *
 	for (uint32_t w = 0; w < s->n_words; w++) {
 		const uint64_t objects = gc_mark_objects(s, w);
 
-		dead[w] = keeps_all ? 0 : objects & ~load_relaxed(&s->mark_bits[w]);
+		dead[w] = keeps_all ? 0 : objects & ~gc_mark_word(s, w);
 		any |= dead[w];
 		if (!(CONTROL(stale_mark) && s->class == OBJ_VALUE))
-			store_relaxed(&s->mark_bits[w], 0);
+			gc_mark_clear(s, w);
 		if (gc->opt.bits == GC_BITS_HEADER && s->class == OBJ_BUCKET)
 			gc_sweep_headers(s, objects, w);
 		if (gc->opt.bits == GC_BITS_SPAN && gc->opt.shadow) {

@@ -19,6 +19,7 @@ int gc_probe_mark(struct reclaim_thread *t, struct gc_probe_mark *out)
 	if (gc->opt.trigger != GC_TRIGGER_HAND)
 		return -EINVAL;
 	gc_mark_begin(gc);
+	g->is_marker = true; /* the cycle's thread sleeps */
 	/* relaxed, all: nobody else marks */
 	store_relaxed(&gc->pacer.scan_work_bytes, 0);
 	begin = clock_ticks(gc->clock);
@@ -26,6 +27,7 @@ int gc_probe_mark(struct reclaim_thread *t, struct gc_probe_mark *out)
 	while (gc_mark_chunk(gc, g))
 		;
 	out->ns = clock_delta_ns(gc->clock, begin, clock_ticks(gc->clock));
+	g->is_marker = false;
 	out->n_buckets = load_relaxed(&g->n_buckets_marked);
 	out->n_marked = load_relaxed(&g->n_marked);
 	out->marked_bytes = load_relaxed(&g->marked_bytes);
@@ -44,7 +46,7 @@ void gc_probe_clear(struct reclaim_thread *t)
 
 		/* relaxed, all: nobody else marks or sweeps */
 		for (uint32_t w = 0; s && w < s->n_words; w++) {
-			store_relaxed(&s->mark_bits[w], 0);
+			gc_mark_clear(s, w);
 			store_relaxed(&s->dead_bits[0][w], 0);
 		}
 		for (uint32_t w = 0; s && w * 64 < s->n_buckets; w++)
@@ -75,7 +77,8 @@ static void gc_probe_span_kept(const struct gc *gc, const struct heap_span *s,
 	for (uint32_t w = 0; w < s->n_words; w++) {
 		const uint64_t objects = gc_probe_objects(s, w);
 		const uint64_t reached =
-			load_relaxed(is_one_bit ? &s->dead_bits[0][w] : &s->mark_bits[w]) & objects;
+			(is_one_bit ? load_relaxed(&s->dead_bits[0][w]) : gc_mark_word(s, w)) &
+			objects;
 		const uint64_t n = (uint64_t)__builtin_popcountll(objects);
 		const uint64_t n_live = (uint64_t)__builtin_popcountll(reached);
 
@@ -114,8 +117,8 @@ uint64_t gc_probe_bitmap_bytes(struct reclaim_thread *t)
 			bits++;
 		else if (s->class == OBJ_ARRAY)
 			bits += 1 + s->n_buckets;
-		else
-			bits += s->n_elems;
+		else /* payloads have a second word: the marker's own */
+			bits += s->n_elems * (s->class == OBJ_VALUE ? 2 : 1);
 	}
 	return (bits + 7) / 8;
 }

@@ -244,10 +244,10 @@ static inline bool gc_sweep_is_clean(const struct gc *gc, struct heap_span *s, b
 	if (gc->opt.bits != GC_BITS_SIDE || s->tail_pad == ~UINT64_C(1) || CONTROL(stale_mark))
 		return false; /* one object: an array has a bit per bucket to clear, too */
 	for (uint32_t w = 0; w < n_words; w++) /* acquire, relaxed: as in gc_mark_dead() */
-		any |= load_acquire(&s->alloc_bits[w]) & ~load_relaxed(&s->mark_bits[w]) &
+		any |= load_acquire(&s->alloc_bits[w]) & ~gc_mark_word(s, w) &
 		       ~(w == n_words - 1 ? s->tail_pad : 0);
 	for (uint32_t w = 0; !any && w < n_words; w++)
-		store_relaxed(&s->mark_bits[w], 0); /* relaxed: published by gc_sweep_release() */
+		gc_mark_clear(s, w); /* published by gc_sweep_release() */
 	return !any;
 }
 
