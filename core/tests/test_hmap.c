@@ -395,30 +395,124 @@ static void test_no_memory(void **state)
 		}
 }
 
-static void test_get_batch(void **state)
+static void run_get_batch(const struct variant *v)
 {
-	const struct variant v = {reclaim_strategy_find("leak"), HMAP_PLAIN, HMAP_UNLINK_GO,
-				  HEAP_SPAN};
-	struct reclaim *r = make_domain(&v, 0);
+	struct reclaim *r = make_domain(v, 0);
 	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
-	struct hmap *m = make_map(r, t, &v);
+	struct hmap *m = make_map(r, t, v);
 	uint64_t keys[HMAP_BATCH_MAX], values[HMAP_BATCH_MAX];
 	bool found[HMAP_BATCH_MAX];
 
-	(void)state;
 	assert_int_equal(hmap_get_batch(m, t, keys, 0, values, found), 0);
 	for (uint64_t i = 0; i < 1000; i += 2)
 		put(m, t, i, i * 3 + 1);
 	for (uint64_t base = 0; base < 1000; base += HMAP_BATCH_MAX) {
+		unsigned n_found = 0;
+
 		for (unsigned i = 0; i < HMAP_BATCH_MAX; i++)
 			keys[i] = base + i;
-		hmap_get_batch(m, t, keys, HMAP_BATCH_MAX, values, found);
+		reclaim_enter(t);
+		n_found = hmap_get_batch(m, t, keys, HMAP_BATCH_MAX, values, found);
 		for (unsigned i = 0; i < HMAP_BATCH_MAX; i++) {
 			assert_int_equal(found[i], keys[i] < 1000 && keys[i] % 2 == 0);
-			if (found[i])
+			n_found -= found[i];
+			if (!found[i])
+				continue;
+			if (v->mode == HMAP_PLAIN)
 				assert_int_equal(values[i], keys[i] * 3 + 1);
+			else if (reclaim_flags(r) & (NEEDS_PROTECT | READER_LOCKS))
+				assert_int_equal(values[i], 0); /* not to be looked at: not told */
+			else
+				assert_int_equal(*(uint64_t *)values[i], keys[i] * 3 + 1);
 		}
+		reclaim_exit(t);
+		assert_int_equal(n_found, 0);
 	}
+	hmap_destroy(m, t);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
+}
+
+static void test_get_batch(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < reclaim_n_strategies; i++)
+		for (int payload = 0; payload < 2; payload++) {
+			const struct variant v = {reclaim_strategies[i],
+						  payload ? HMAP_PAYLOAD : HMAP_PLAIN,
+						  HMAP_UNLINK_GO, HEAP_SPAN};
+
+			run_get_batch(&v);
+		}
+}
+
+/* From HMAP_N_FAR buckets on, a lookup takes another way: it must give the same answers. */
+static void test_far(void **state)
+{
+	(void)state;
+	for (int payload = 0; payload < 2; payload++) {
+		const struct variant v = {reclaim_strategy_find("leak"),
+					  payload ? HMAP_PAYLOAD : HMAP_PLAIN, HMAP_UNLINK_GO,
+					  HEAP_SPAN};
+		const struct hmap_config config = {
+			.mode = v.mode, .value_bytes = 64, .hint = 1 << 19, .seed = 7};
+		struct reclaim *r = make_domain(&v, 0);
+		struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+		struct hmap_state at;
+		uint64_t value;
+		struct hmap *m;
+
+		assert_int_equal(hmap_create(&m, r, t, &config), 0);
+		for (uint64_t i = 0; i < 2000; i += 2)
+			put(m, t, i, i * 3 + 1);
+		hmap_state(m, t, &at);
+		assert_true(at.b >= 16);
+		for (uint64_t i = 0; i < 2000; i++) {
+			assert_int_equal(get_value(m, t, &v, i, &value), i % 2 == 0);
+			if (i % 2 == 0)
+				assert_int_equal(value, i * 3 + 1);
+		}
+		for (uint64_t i = 0; i < 2000; i += 4)
+			assert_true(del(m, t, i));
+		for (uint64_t i = 0; i < 2000; i++)
+			assert_int_equal(get_value(m, t, &v, i, &value), i % 4 == 2);
+		hmap_destroy(m, t);
+		reclaim_unregister(t);
+		reclaim_destroy(r);
+	}
+}
+
+/* What lies in the old array of a growth is dropped too; an empty map stays as it is. */
+static void test_clear_while_growing(void **state)
+{
+	const struct variant v = {reclaim_strategy_find("immediate"), HMAP_PAYLOAD,
+				  HMAP_UNLINK_EMPTY, HEAP_SPAN};
+	struct reclaim *r = make_domain(&v, 0);
+	struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+	struct hmap *m = make_map(r, t, &v);
+	struct hmap_state at = {0};
+	struct reclaim_totals totals;
+	uint64_t n = 0, value;
+
+	(void)state;
+	assert_true(hmap_clear(m, t));
+	while (!(at.is_growing && at.b >= 5)) {
+		put(m, t, n++, 1);
+		hmap_state(m, t, &at);
+	}
+	assert_true(hmap_clear(m, t));
+	hmap_state(m, t, &at);
+	assert_false(at.is_growing);
+	assert_int_equal(hmap_count(m), 0);
+	for (uint64_t i = 0; i < n; i++)
+		assert_false(get_value(m, t, &v, i, &value));
+	reclaim_totals(r, &totals);
+	assert_int_equal(totals.n_allocated[OBJ_VALUE], n);
+	assert_int_equal(totals.n_freed[OBJ_VALUE], n);
+	for (uint64_t i = 0; i < 2 * n; i++)
+		assert_int_equal(put(m, t, i, i), HMAP_INSERTED);
+	for (uint64_t i = 0; i < 2 * n; i++)
+		assert_true(get_value(m, t, &v, i, &value) && value == i);
 	hmap_destroy(m, t);
 	reclaim_unregister(t);
 	reclaim_destroy(r);
@@ -729,6 +823,8 @@ int main(void)
 		cmocka_unit_test(test_sized),
 		cmocka_unit_test(test_roots_chunks_and_clear),
 		cmocka_unit_test(test_get_batch),
+		cmocka_unit_test(test_far),
+		cmocka_unit_test(test_clear_while_growing),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_threads_few_keys),
 		cmocka_unit_test(test_threads_growing),

@@ -185,6 +185,19 @@ expect 0 -- "$bin" run --strategy=sweepgen "${quick[@]}" --stages=max:100ms --re
 expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms --steady=p99:2% --quiet --out="$dir/silent2"
 grep -q 'steady=0' "$dir/stdout" || fail "--quiet: steady=0 is not told"
 
+# --audit: a checkpoint a stage, what it has looked at, and what it costs; --gc-log: a line a cycle, in order.
+for strategy in mark ebr; do
+	expect 0 -- "$bin" run --strategy=$strategy --keys=512 --warmup=0 --stages=max:50ms,max:50ms --audit --out="$dir/audit"
+	grep -q 'audit: sound: 0 faults; 2 checkpoints, [1-9][0-9]* objects reached' "$dir/stdout" ||
+		fail "--audit: $(grep audit "$dir/stdout")"
+	if [ -z "${SAN:-}" ]; then
+		grep -q 'audit: [0-9]* ns per operation with it, [0-9]* without' "$dir/stdout" || fail "--audit: no cost"
+	fi
+done
+expect 0 -- "$bin" run --strategy=mark:trigger=period,period=5ms "${quick[@]}" --stages=max:200ms --gc-log --out="$dir/gclog"
+sed -n 's/^gc \([0-9]*\) @.*, mark .*, swept .*, freed [0-9]* objects.*/\1/p' "$dir/stdout" "$dir/stderr" >"$dir/cycles"
+[ -s "$dir/cycles" ] && sort -nu "$dir/cycles" | cmp -s - "$dir/cycles" || fail "--gc-log: cycles $(tr '\n' ' ' <"$dir/cycles")"
+
 # Repetitions are fresh processes: rep 1 and 2, two run ids.
 expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms --reps=2 --out="$dir/reps"
 python3 - "$dir/reps/run.csv" <<'PY' || fail "repetitions"

@@ -123,9 +123,13 @@ static void test_retired_are_freed(void **state)
 /* Plain values: arrays are not scanned, but the overflow buckets behind them live. */
 static void test_plain_map(void **state)
 {
+	static const char *const variants[][2] = {{"mark", "trigger=hand"},
+						  {"mark", "trigger=hand,bits=header"},
+						  {"go", "trigger=hand"}};
+
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct fixture f = begin(i ? "go" : "mark", "trigger=hand");
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		struct fixture f = begin(variants[i][0], variants[i][1]);
 		struct hmap *m = gc_test_map(f.r, f.t, HMAP_PLAIN);
 		struct hmap_state s;
 		uint64_t value;
