@@ -123,8 +123,8 @@ int count(context &c, const std::string &what)
 		d.fill(0, N_KEYS * 16);
 		return search_hits(d, name == "tophash_on", n, N_KEYS * 16) == n ? 0 : 1;
 	}
-	if (name == "mark") {
-		domain d(c, "mark", "trigger=hand", HMAP_PLAIN);
+	if (name == "mark" || name == "mark_payload") {
+		domain d(c, "mark", "trigger=hand", name == "mark" ? HMAP_PLAIN : HMAP_PAYLOAD);
 
 		d.fill(0, N_KEYS * 4);
 		printf("units %" PRIu64 "\n", mark_units(d));
@@ -148,7 +148,7 @@ int count(context &c, const std::string &what)
 	}
 	fprintf(stderr,
 		"micro: --count=%s: use none, get_hit, get_miss, overwrite, insert_delete, delete, "
-		"tophash_on, tophash_off, mark, sweep or "
+		"tophash_on, tophash_off, mark, mark_payload, sweep or "
 		"retire/STRATEGY, and a number: --count=get_hit,1000\n",
 		what.c_str());
 	return 2;

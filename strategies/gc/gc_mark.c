@@ -154,11 +154,13 @@ struct gc_payloads {
 
 static void gc_payloads_find_spans(const struct gc *gc, struct gc_payloads *p)
 {
+	const struct heap *heap = gc->heap;
+	const unsigned n = p->n;
 	unsigned kept = 0;
 
-	for (unsigned i = 0; i < p->n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		const uint64_t word = p->words[i];
-		struct heap_span *s = heap_span_of(gc->heap, (const void *)word);
+		struct heap_span *s = heap_span_of(heap, (const void *)word);
 
 		__builtin_prefetch(s);
 		__builtin_prefetch((const char *)s + 64);
@@ -189,9 +191,10 @@ static void gc_payloads_find_bits(struct gc_payloads *p)
 /* The cycle's thread: only it writes these words. */
 static void gc_payloads_set_own(struct gc_thread *g, const struct gc_payloads *p)
 {
+	const unsigned n_payloads = p->n;
 	uint64_t bytes = 0, n = 0;
 
-	for (unsigned i = 0; i < p->n; i++) {
+	for (unsigned i = 0; i < n_payloads; i++) {
 		struct heap_span *s = p->spans[i];
 		const uint32_t w = (uint32_t)p->words[i] / 64;
 		const uint64_t bit = UINT64_C(1) << p->words[i] % 64;
@@ -230,21 +233,28 @@ static void gc_payloads_mark(const struct gc *gc, struct gc_thread *g, struct gc
 	p->n = 0;
 }
 
+/* relaxed, all: no payload's contents are read; a cell that changes meanwhile is shaded by its writer */
 static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const struct bucket *b,
 				 struct gc_payloads *p)
 {
-	/* relaxed: no payload's contents are read; a cell that changes meanwhile is shaded by its writer */
-	const uint64_t tophash =
-		gc->opt.scan == GC_SCAN_FILLED ? load_relaxed(&b->tophash) : ~UINT64_C(0);
+	const uint64_t tophash = load_relaxed(&b->tophash);
+	unsigned n;
 
 	if (p->n > GC_MAX_PAYLOADS - 8)
 		gc_payloads_mark(gc, g, p);
-	for (unsigned i = 0; i < 8; i++) {
-		const uint64_t word = load_relaxed(&b->cells[i].value);
-
-		p->words[p->n] = word;
-		p->n += (word != 0) & (tophash_at(tophash, i) >= MIN_TOPHASH);
+	n = p->n;
+	if (gc->opt.scan == GC_SCAN_ALL) {
+		for (unsigned i = 0; i < 8; i++) {
+			p->words[n] = load_relaxed(&b->cells[i].value);
+			n += p->words[n] != 0;
+		}
+	} else {
+		for (unsigned i = 0; i < 8; i++) {
+			p->words[n] = load_relaxed(&b->cells[i].value);
+			n += (p->words[n] != 0) & (tophash_at(tophash, i) >= MIN_TOPHASH);
+		}
 	}
+	p->n = n;
 }
 
 /* Mark the overflow objects behind a link, and add what they refer to to the payloads (NULL: plain values).  Buckets
