@@ -178,6 +178,8 @@ void go_scenario_row(const struct go_scenario *g, const char *metric, const char
 	if (!g->s->rows)
 		return;
 	error = report_row_add(g->s->rows, &cell, &stage, &row);
+	if (!error)
+		error = report_file_flush(g->s->rows); /* what is finished stays, whatever comes */
 	if (error && !g->s->error)
 		g->s->error = error;
 }

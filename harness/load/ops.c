@@ -21,7 +21,7 @@ void ops_init(struct ops_stream *s, const struct keys *keys, const struct mix *m
 	s->mix = *mix;
 	s->thread = thread;
 	s->value_base = (uint64_t)thread << 48;
-	s->newest = n_live;
+	store_relaxed(&s->newest, n_live);
 	if (stray == 0)
 		stray = 1;
 	if (keys->dist.kind == KEYS_WAVES) {
@@ -43,7 +43,7 @@ void ops_init(struct ops_stream *s, const struct keys *keys, const struct mix *m
 /* Insert or delete, so that the window stays within its bounds. */
 static enum op_type ops_ordered_write(struct ops_stream *s, enum op_type drawn)
 {
-	const uint64_t n_live = s->newest - s->oldest;
+	const uint64_t n_live = load_relaxed(&s->newest) - load_relaxed(&s->oldest);
 
 	if (!s->is_bounded)
 		return drawn;
@@ -63,14 +63,19 @@ static enum op_type ops_ordered_write(struct ops_stream *s, enum op_type drawn)
 
 static uint64_t ops_ordered_id(struct ops_stream *s, struct op *op)
 {
-	const uint64_t n_live = s->newest - s->oldest;
+	const uint64_t oldest = load_relaxed(&s->oldest), newest = load_relaxed(&s->newest);
 
 	if (op->type == OP_GET)
-		return n_live ? s->oldest + rng_below(&s->rng, n_live) : s->newest;
+		return newest > oldest ? oldest + rng_below(&s->rng, newest - oldest) : newest;
 	op->type = ops_ordered_write(s, op->type);
-	if (op->type == OP_INSERT)
-		return s->newest++;
-	return n_live ? s->oldest++ : s->newest; /* nothing left: a delete that misses */
+	if (op->type == OP_INSERT) {
+		store_relaxed(&s->newest, newest + 1);
+		return newest;
+	}
+	if (newest == oldest)
+		return newest; /* nothing left: a delete that misses */
+	store_relaxed(&s->oldest, oldest + 1);
+	return oldest;
 }
 
 void ops_next(struct ops_stream *s, struct op *op)
@@ -83,6 +88,14 @@ void ops_next(struct ops_stream *s, struct op *op)
 	else
 		op->key = keys_scatter(s->keys, keys_draw(s->keys, &s->rng));
 	s->n++;
+}
+
+void ops_follow(struct ops_stream *reader, const struct ops_stream *writer)
+{
+	reader->thread = writer->thread;
+	/* Relaxed: of another moment each, a key more or less; a key that is gone is a miss. */
+	store_relaxed(&reader->oldest, load_relaxed(&writer->oldest));
+	store_relaxed(&reader->newest, load_relaxed(&writer->newest));
 }
 
 uint64_t ops_digest(const struct keys *keys, const struct mix *mix, uint64_t seed,

@@ -116,19 +116,41 @@ void trace_replay_init(struct trace_replay *r, const struct trace *t,
 
 bool trace_replay_next(struct trace_replay *r, struct op *op, double *start_ns)
 {
-	if (r->at == r->shard.n_ops + r->shard.n_closing) {
-		if (r->at == 0)
-			return false;
-		r->at = 0;
-		r->pass++;
-		r->key_mask = rng_mix64(r->pass);
-	}
-	const struct trace_op *from = &r->shard.ops[r->at++];
+	size_t at = load_relaxed(&r->at);
 
+	if (at == r->shard.n_ops + r->shard.n_closing) {
+		if (at == 0)
+			return false;
+		at = 0;
+		r->pass++;
+		store_relaxed(&r->key_mask, rng_mix64(r->pass));
+	}
+	const struct trace_op *from = &r->shard.ops[at];
+
+	store_relaxed(&r->at, at + 1);
 	op->type = (enum op_type)from->type;
 	op->size_bytes = from->size_bytes;
-	op->key = from->key ^ r->key_mask;
+	op->key = from->key ^ load_relaxed(&r->key_mask);
 	op->value = r->value_base | (r->n_done++ & ((UINT64_C(1) << 48) - 1));
 	*start_ns = ((double)r->pass * (double)r->pass_time + (double)from->time) * r->ns_per_time;
 	return true;
+}
+
+void trace_replay_follow(struct trace_replay *reader, const struct trace_replay *writer)
+{
+	reader->shard = writer->shard;
+	/* Relaxed: where a pass begins they may be of two passes, and the next gets miss. */
+	store_relaxed(&reader->at, load_relaxed(&writer->at));
+	store_relaxed(&reader->key_mask, load_relaxed(&writer->key_mask));
+}
+
+void trace_replay_get(const struct trace_replay *reader, struct rng *rng, size_t n_recent,
+		      struct op *op)
+{
+	const size_t at = load_relaxed(&reader->at);
+	const size_t n = at < n_recent ? at : n_recent;
+
+	*op = (struct op){.type = OP_GET, .key = load_relaxed(&reader->key_mask)};
+	if (n > 0)
+		op->key ^= reader->shard.ops[at - 1 - rng_below(rng, n)].key;
 }

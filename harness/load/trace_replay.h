@@ -17,6 +17,7 @@
 #ifndef RECLAIMBENCH_TRACE_REPLAY_H
 #define RECLAIMBENCH_TRACE_REPLAY_H
 
+#include "atomic.h"
 #include "load/rng.h"
 #include "load/trace.h"
 
@@ -72,9 +73,10 @@ void trace_shards_free(struct trace_shards *s);
 /* A worker's place in its shard. */
 struct trace_replay {
 	struct trace_shard shard;
-	size_t at;
+	_Atomic(size_t)
+		at; /* this and the next: relaxed, written by the owner, see trace_replay_follow() */
+	_Atomic(uint64_t) key_mask;
 	uint64_t pass;
-	uint64_t key_mask;
 	uint64_t n_done;
 	uint64_t value_base;
 	uint64_t pass_time; /* trace time that one pass takes */
@@ -89,5 +91,12 @@ void trace_replay_init(struct trace_replay *r, const struct trace *t,
  * is recorded).  Goes on with another pass for ever; false only when the shard is empty. Cost:
  * about 5 ns and the memory traffic of 24 bytes. */
 bool trace_replay_next(struct trace_replay *r, struct op *op, double *start_ns);
+
+/* For readers beside the replay: note where another worker's replay is now, and get keys of the `n_recent`
+ * operations before that place.  Cost of the first: two cache lines that `writer`'s owner writes at each
+ * operation. */
+void trace_replay_follow(struct trace_replay *reader, const struct trace_replay *writer);
+void trace_replay_get(const struct trace_replay *reader, struct rng *rng, size_t n_recent,
+		      struct op *op);
 
 #endif

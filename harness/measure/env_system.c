@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* env_system.c - facts about the kernel, memory, limits, and what else runs at the moment. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,27 +120,41 @@ static void env_cgroup_path(const struct env *env, char *path, size_t size)
 		snprintf(path, size, "%s", line + 3);
 }
 
-/* The nearest limit from this process's cgroup up to the top: a parent's limit binds as well. */
+/* "QUOTA PERIOD" of cpu.max as processors, or a number of bytes; without a limit ("max") infinite. */
+static double env_limit_size(const char *text)
+{
+	char *end;
+	const double size = strtod(text, &end);
+	const double period = strtod(end, NULL);
+
+	if (end == text)
+		return INFINITY;
+	return period > 0 ? size / period : size;
+}
+
+/* The smallest limit from this process's cgroup up to the top: a parent's limit binds as well. */
 static bool env_cgroup_limit(const struct env *env, const char *file, char *text, size_t size)
 {
-	char path[ENV_TEXT_BYTES];
+	char path[ENV_TEXT_BYTES], line[ENV_TEXT_BYTES];
+	double smallest = INFINITY;
 	bool is_known = false;
 
 	env_cgroup_path(env, path, sizeof(path));
+	snprintf(text, size, "max");
 	for (;;) {
 		char *slash = strrchr(path, '/');
 
-		if (env_read_line(env, text, size, "/sys/fs/cgroup%s/%s", path, file)) {
+		if (env_read_line(env, line, sizeof(line), "/sys/fs/cgroup%s/%s", path, file)) {
 			is_known = true;
-			if (strncmp(text, "max", 3) != 0)
-				return true;
+			if (env_limit_size(line) < smallest) {
+				smallest = env_limit_size(line);
+				snprintf(text, size, "%s", line);
+			}
 		}
 		if (!slash)
-			break;
+			return is_known;
 		*slash = '\0';
 	}
-	snprintf(text, size, "max");
-	return is_known;
 }
 
 /* The same in the older hierarchies, one per controller ("4:memory:/path"). */

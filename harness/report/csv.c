@@ -232,9 +232,9 @@ void report_csv_header(bool is_timeline, char *buf, size_t size)
 		 report_header(is_timeline));
 }
 
-/* A regular file ends where its last whole row ends: the length of those. */
-static int report_whole_size(int fd, off_t *size)
+int report_cut_torn(int fd, off_t *size)
 {
+	const off_t before = *size;
 	char c;
 
 	while (*size > 0) {
@@ -244,7 +244,7 @@ static int report_whole_size(int fd, off_t *size)
 			break;
 		(*size)--;
 	}
-	return 0;
+	return *size < before && ftruncate(fd, *size) != 0 ? -errno : 0;
 }
 
 /* Whether a file of `size` bytes begins with the header; with a part of it and nothing else, when it was torn off
@@ -281,9 +281,7 @@ static int report_begin(struct report_file *f)
 		int error = report_check_header(f->fd, f->is_timeline, st.st_size);
 
 		if (error == 0)
-			error = report_whole_size(f->fd, &whole);
-		if (error == 0 && whole < st.st_size && ftruncate(f->fd, whole) != 0)
-			error = -errno;
+			error = report_cut_torn(f->fd, &whole);
 		if (error != 0 || whole > 0)
 			return error;
 	}

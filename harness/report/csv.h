@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define REPORT_SCHEMA 1
 
@@ -78,6 +79,10 @@ int report_row_add(struct report_file *f, const struct report_cell *cell,
 		   const struct report_stage *stage, const struct report_row *row);
 int report_sample_add(struct report_file *f, const struct report_cell *cell,
 		      const struct report_sample *sample);
+/* Cut off a regular file of `*size` bytes what follows its last line end, a torn row; `*size` becomes what is left.
+ * 0 or -errno. */
+int report_cut_torn(int fd, off_t *size) __attribute__((warn_unused_result));
+
 /* Write all collected rows; 0 or -errno (-ENOSPC: the disk is full).  After an error the file holds whole
  * rows only, and nothing more is written. */
 int report_file_flush(struct report_file *f) __attribute__((warn_unused_result));

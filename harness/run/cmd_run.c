@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,10 +35,10 @@ static char **run_child_argv(int argc, char **argv, char *rep_option)
 	return child;
 }
 
-/* Returns the child's exit code.  Signals from the terminal reach the child too. */
+/* Returns the child's exit code.  Signals from the terminal reach the child too; a parent that ends ends it. */
 static int run_child(char **child)
 {
-	const pid_t pid = fork();
+	const pid_t parent = getpid(), pid = fork();
 	int status;
 
 	if (pid < 0) {
@@ -46,12 +47,18 @@ static int run_child(char **child)
 	}
 	if (pid == 0) {
 		signal(SIGINT, SIG_DFL);
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			_exit(EXIT_INTERRUPTED); /* it ended before that took hold */
 		execv("/proc/self/exe", child);
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return EXIT_CELLS_FAILED;
+	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM ||
+				    WTERMSIG(status) == SIGHUP))
+		return EXIT_INTERRUPTED; /* before its first stage: it had no handler yet */
 	if (WIFSIGNALED(status)) {
 		cli_error("a repetition was ended by signal %d", WTERMSIG(status));
 		return EXIT_CELLS_FAILED;

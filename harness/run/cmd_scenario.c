@@ -181,6 +181,9 @@ static int scenario_run(struct scenario *s, const struct scenario_entry *entry, 
 		code = scenario_job_run(s, path, is_dry);
 	} else {
 		code = scenario_open_rows(s);
+		/* Once now: a run that is cut short has its environment, too. */
+		if (!code)
+			code = scenario_write_env(s, 0);
 		if (!code)
 			code = scenario_close_rows(s, entry->run(s));
 	}

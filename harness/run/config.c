@@ -206,7 +206,7 @@ static int config_pin_list(struct run_config *c, const char *text)
 		if (*end == '-') {
 			at = end + 1;
 			last = strtoul(at, &end, 10);
-			if (end == at)
+			if (end == at || last < first)
 				goto bad;
 		}
 		for (; first <= last; first++) {
@@ -253,6 +253,10 @@ static int config_counts(struct run_config *c, const struct cli_args *args)
 		return EXIT_USAGE;
 	c->n_threads = (unsigned)threads;
 	c->n_readers = (unsigned)readers;
+	if (reps > 1 && cli_given(args, "rep") != NULL) {
+		cli_error("--rep names one repetition, --reps runs several; give one of them");
+		return EXIT_USAGE;
+	}
 	c->n_reps = (unsigned)reps;
 	c->rep = (unsigned)rep;
 	c->sample_1_in = (uint32_t)sample;

@@ -2,6 +2,7 @@
 /* cost.c - the price of tracking; see cost.h. */
 #include "run/cost.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,12 @@ static double cost_median(double *values, unsigned n)
 	return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+static void cost_interrupted(struct cost *out)
+{
+	out->is_interrupted = true;
+	snprintf(out->reason, sizeof(out->reason), "interrupted");
+}
+
 /* One segment; ns per operation and thread, or NaN. */
 static double cost_segment(struct cost *out, struct run_instance *in, unsigned index)
 {
@@ -36,7 +43,7 @@ static double cost_segment(struct cost *out, struct run_instance *in, unsigned i
 	if (error != 0)
 		snprintf(out->reason, sizeof(out->reason), "a stage failed: %s", strerror(-error));
 	else if (s->is_interrupted)
-		snprintf(out->reason, sizeof(out->reason), "interrupted");
+		cost_interrupted(out);
 	else if (s->role[ROLE_MUTATOR].n_ops > 0)
 		ns = s->seconds * 1e9 / (double)s->role[ROLE_MUTATOR].n_ops;
 	stage_result_free(s);
@@ -75,18 +82,28 @@ static void cost_compare(struct cost *out, const struct run_config *const config
 			 const struct run_source *source)
 {
 	struct run_instance *in[COST_N] = {NULL, NULL};
+	struct run_source flat_out;
 
 	memset(out, 0, sizeof(*out));
 	out->ratio = out->low = out->high = NAN;
+	if (source != NULL) {
+		flat_out = *source;
+		flat_out.pace.kind = TRACE_PACE_MAX;
+		source = &flat_out;
+	}
 	for (unsigned i = 0; i < COST_N; i++) {
 		if (run_instance_create(&in[i], configs[i], clock, source, NULL, tracking[i],
 					out->reason, sizeof(out->reason)) != 0)
 			goto out;
 		out->reason[0] = '\0';
-		if (run_instance_prefill(in[i]) != 0) {
-			snprintf(out->reason, sizeof(out->reason), "interrupted or out of memory");
+		const int error = run_instance_prefill(in[i]);
+
+		if (error == -EINTR)
+			cost_interrupted(out);
+		else if (error != 0)
+			snprintf(out->reason, sizeof(out->reason), "%s", strerror(-error));
+		if (error != 0)
 			goto out;
-		}
 	}
 	cost_rounds(out, in);
 out:

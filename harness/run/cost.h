@@ -2,7 +2,8 @@
 /* cost.h - what tracking costs: the cell with stamps and without, in turns, closed loop.
  *
  * Two instances live side by side, same seed; each round runs both for a short while, the order changing
- * from round to round.  The cost is the median over the rounds of the time per operation with tracking over
+ * from round to round.  A trace is replayed flat out, at whatever pace its stages are: a pace would hide the cost.  The
+ * cost is the median over the rounds of the time per operation with tracking over
  * that without: the two of a round share what the machine did meanwhile.  Its interval is that of a median,
  * from order statistics (Conover, Practical Nonparametric Statistics, section 3.2): of 21 sorted ratios the
  * 6th and the 16th enclose the median with 97.3 %.
@@ -21,7 +22,8 @@ struct cost {
 	double ratio;			    /* on / off; NaN when not measured */
 	double low, high;		    /* its 97 % interval */
 	unsigned n_rounds;
-	char reason[256]; /* why it was not measured */
+	bool is_interrupted; /* by a signal: the run ends */
+	char reason[256];    /* why it was not measured */
 };
 
 /* Never fails: what goes wrong is in `reason`.  Main thread, no other instance running. */

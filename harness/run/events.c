@@ -8,23 +8,32 @@
 #include <string.h>
 #include <unistd.h>
 
-int events_collectors_open(struct events_collectors *c, const struct pmu_set *set)
+static bool events_holds(const pid_t *tids, unsigned n, pid_t tid)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (tids[i] == tid)
+			return true;
+	return false;
+}
+
+int events_collectors_find(struct events_collectors *c, const struct pmu_set *set,
+			   const pid_t *tids, unsigned n_tids)
 {
 	DIR *tasks = opendir("/proc/self/task");
 	struct dirent *entry;
 	int error = 0;
 
-	memset(c, 0, sizeof(*c));
 	if (tasks == NULL)
 		return -errno;
 	while (error == 0 && c->n < EVENTS_MAX_COLLECTORS && (entry = readdir(tasks)) != NULL) {
 		const pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (tid <= 0 || tid == gettid())
+		if (tid <= 0 || tid == gettid() || events_holds(tids, n_tids, tid) ||
+		    events_holds(c->tids, c->n, tid))
 			continue;
 		error = pmu_open(&c->threads[c->n], set, tid);
 		if (error == 0)
-			c->n++;
+			c->tids[c->n++] = tid;
 	}
 	closedir(tasks);
 	return error;

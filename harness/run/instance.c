@@ -112,7 +112,6 @@ static void instance_worker_init(struct run_instance *in, unsigned i)
 	w->role = i < in->n_mutators ? ROLE_MUTATOR : ROLE_READER;
 	w->is_staller = i >= in->n_mutators + config->n_readers;
 	w->mix = w->role == ROLE_MUTATOR ? config->mix : only_get;
-	/* Readers have streams of their own numbers, but share the mutators' windows of keys. */
 	ops_init(&w->ops, &in->keys, &w->mix, config->seed, i,
 		 w->role == ROLE_MUTATOR ? in->n_mutators : in->n_workers);
 	if (in->source != NULL && w->role == ROLE_MUTATOR)
@@ -191,10 +190,7 @@ int run_instance_create(struct run_instance **out, const struct run_config *conf
 	if (error != 0)
 		goto fail;
 	in->pace_mode = instance_pace_mode(in);
-	if (events != NULL)
-		error = events_collectors_open(&in->collectors, events);
-	if (error == 0)
-		error = instance_map(in);
+	error = instance_map(in);
 	if (error == 0)
 		error = instance_workers(in);
 	if (error != 0) {
@@ -255,9 +251,6 @@ static int instance_worker_error(const struct run_instance *in)
 
 int run_instance_prefill(struct run_instance *in)
 {
-	/* A trace brings its own live set. */
-	if (in->source != NULL)
-		return 0;
 	gate_open(&in->gate, GATE_PREFILL);
 	if (!run_instance_wait(in, NULL, NULL))
 		return -EINTR;

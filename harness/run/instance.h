@@ -62,9 +62,11 @@ struct run_worker {
 	int error;		  /* first -errno; the worker then only waits */
 	struct mix mix;
 	struct ops_stream ops;
-	struct trace_replay replay; /* in place of ops when there is a trace */
-	struct op pending;	    /* taken from the source and not yet done */
-	double pending_ns;	    /* its recorded start, since the replay's begin */
+	struct trace_replay
+		replay; /* in place of ops when there is a trace; a reader's: where a mutator is */
+	uint64_t n_followed; /* a reader's gets, to follow a mutator now and then */
+	struct op pending;   /* taken from the source and not yet done */
+	double pending_ns;   /* its recorded start, since the replay's begin */
 	bool has_pending;
 	double replayed_ns; /* replay time that earlier stages took */
 	struct digest digest;
@@ -108,7 +110,7 @@ int run_instance_create(struct run_instance **out, const struct run_config *conf
 			size_t message_size) __attribute__((warn_unused_result));
 void run_instance_destroy(struct run_instance *in);
 
-/* Fill the map to its steady state (generated load only), then free all that this retired.  0, -ENOMEM, or
+/* Let the workers fill the map to its steady state (with a trace they only join), then free all that this retired.  0, -ENOMEM, or
  * -EINTR when a signal came. */
 int run_instance_prefill(struct run_instance *in);
 

@@ -54,12 +54,15 @@ static void output_ids(struct run_output *out, const struct run_config *config)
 static int output_open_histograms(struct run_output *out)
 {
 	const char *path = out->paths[OUTPUT_HISTOGRAMS];
+	struct stat status;
 	int error = 0;
 
-	out->histograms = fopen(path, "ae");
-	if (out->histograms == NULL)
+	out->histograms = fopen(path, "a+e");
+	if (out->histograms == NULL || fstat(fileno(out->histograms), &status) != 0)
 		error = -errno;
-	else if (ftell(out->histograms) == 0)
+	else if (S_ISREG(status.st_mode))
+		error = report_cut_torn(fileno(out->histograms), &status.st_size);
+	if (error == 0 && (!S_ISREG(status.st_mode) || status.st_size == 0))
 		error = histfile_write_header(out->histograms);
 	if (error != 0)
 		cli_error("%s: cannot be written: %s", path, strerror(-error));

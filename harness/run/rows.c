@@ -141,7 +141,8 @@ static void rows_latency(struct rows *rows, const struct latency_key *key, const
 				 .better = "lower",
 				 .n = h->n,
 				 .sampled_1_in = key->sampled_1_in};
-	const bool is_saturated = rows_is_saturated(rows->s);
+	/* Readers are a closed loop: they begin whatever they do. */
+	const bool is_saturated = rows_is_saturated(rows->s) && strcmp(key->role, "mutator") == 0;
 
 	if (h->n == 0)
 		return;

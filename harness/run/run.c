@@ -213,6 +213,7 @@ static int run_cost(struct run *run)
 	terminal_progress(run->config, "cost of tracking", run_left_ns(run, STAGES_MAX));
 	cost_measure(&run->cost, run->config, &run->clock, run_source(run));
 	terminal_progress_end(run->config);
+	run->is_interrupted = run->cost.is_interrupted;
 	return 0;
 }
 
@@ -221,11 +222,10 @@ static void run_audit_cost(struct run *run)
 {
 	struct cost cost;
 
-	if (!run->config->audit || run->is_interrupted)
+	if (!run->config->audit || run->config->quiet || run->is_interrupted)
 		return;
 	cost_measure_audit(&cost, run->config, &run->clock, run_source(run));
-	if (run->config->quiet)
-		return;
+	run->is_interrupted = cost.is_interrupted;
 	if (isnan(cost.ratio))
 		printf("audit: its cost was not measured: %s\n", cost.reason);
 	else

@@ -217,6 +217,8 @@ void scenario_row(struct scenario *s, const struct scenario_map *m, const struct
 		return;
 	scenario_cell_id(s, m, cell_id);
 	error = report_row_add(s->rows, &cell, &stage, &row);
+	if (!error)
+		error = report_file_flush(s->rows); /* what is finished stays, whatever comes */
 	if (error && !s->error)
 		s->error = error;
 }

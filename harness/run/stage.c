@@ -156,6 +156,24 @@ static uint64_t stage_end_ticks(const struct stage_result *s, const struct run_i
 	return s->has_watch && s->watch.end_ticks != 0 ? s->watch.end_ticks : in->order.end_ticks;
 }
 
+/* Count for the strategy's threads, too; before the sampler's begins. */
+static int stage_find_collectors(struct run_instance *in)
+{
+	pid_t *tids;
+	int error;
+
+	if (in->events == NULL)
+		return 0;
+	tids = malloc(in->n_workers * sizeof(*tids));
+	if (tids == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < in->n_workers; i++)
+		tids[i] = in->workers[i].tid; /* before GATE_PREFILL was done; see gate.h */
+	error = events_collectors_find(&in->collectors, in->events, tids, in->n_workers);
+	free(tids);
+	return error;
+}
+
 /* With --steady: follow what the workers will do. */
 static int stage_watch(struct stage_result *s, struct run_instance *in)
 {
@@ -180,6 +198,8 @@ static int stage_load(struct stage_result *s, struct run_instance *in, unsigned 
 		in->order.begin_ticks + clock_ns_to_ticks(in->clock, s->spec->duration_ns);
 	s->start_ns = clock_delta_ns(in->clock, zero_ticks, begin_ticks);
 	error = stage_watch(s, in);
+	if (error == 0)
+		error = stage_find_collectors(in);
 	if (error != 0)
 		return error;
 	/* By this thread, while the workers are parked: the sampler looks before they wake. */

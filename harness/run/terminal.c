@@ -105,8 +105,9 @@ void terminal_stage(const struct rows *rows, struct terminal_checks *checks)
 
 void terminal_footer(const struct terminal_checks *checks, const struct cost *cost, bool quiet)
 {
-	const bool is_bad =
-		checks->n_little_bad + checks->n_conservation_bad + checks->n_unsteady > 0;
+	const bool is_bad = checks->n_little_bad + checks->n_conservation_bad + checks->n_law_bad +
+				    checks->n_unsteady >
+			    0;
 
 	if (checks->n_stages == 0 || (quiet && !is_bad))
 		return;

@@ -131,6 +131,27 @@ static inline unsigned worker_operate(struct run_worker *w, const struct op *op)
 	return index;
 }
 
+/* Where a reader gets: keys drawn at large are there as often as the mutators'; those of an ordered distribution or
+ * a trace are known to the mutators alone, so it follows one of them at a time. */
+static inline void worker_next_get(struct run_worker *w, struct op *op)
+{
+	const struct run_source *source = w->in->source;
+
+	if (w->n_followed++ % WORKER_FOLLOW_GETS == 0) {
+		const struct run_worker *mutator =
+			&w->in->workers[rng_below(&w->ops.rng, w->in->n_mutators)];
+
+		if (source != NULL)
+			trace_replay_follow(&w->replay, &mutator->replay);
+		else if (keys_is_ordered(&w->in->keys.dist))
+			ops_follow(&w->ops, &mutator->ops);
+	}
+	if (source != NULL)
+		trace_replay_get(&w->replay, &w->ops.rng, source->trace->stats.n_live_peak, op);
+	else
+		ops_next(&w->ops, op);
+}
+
 /* The next operation of the stream or the trace.  What a stage's end left undone comes first.  false: this
  * worker's part of the trace is empty. */
 static inline bool worker_next_op(struct run_worker *w, struct op *op)
@@ -140,7 +161,11 @@ static inline bool worker_next_op(struct run_worker *w, struct op *op)
 		w->has_pending = false;
 		return true;
 	}
-	if (w->in->source == NULL || w->role != ROLE_MUTATOR)
+	if (w->role != ROLE_MUTATOR) {
+		worker_next_get(w, op);
+		return true;
+	}
+	if (w->in->source == NULL)
 		ops_next(&w->ops, op);
 	else if (!trace_replay_next(&w->replay, op, &w->pending_ns))
 		return false;
@@ -338,6 +363,7 @@ static void worker_open_loop(struct run_worker *w, bool is_recorded)
 {
 	const struct clock *clock = w->in->clock;
 	const uint64_t begin = w->in->order.begin_ticks, end_ticks = w->in->order.end_ticks;
+	const double length_ns = (double)w->in->order.spec->duration_ns;
 	struct starts starts = {.is_recorded = is_recorded};
 	struct churn churn;
 	struct op op;
@@ -347,7 +373,9 @@ static void worker_open_loop(struct run_worker *w, bool is_recorded)
 		worker_sched_init(w, &starts.sched);
 	churn_init(&churn, w);
 	while (worker_next_start(w, &starts, &op, &start_ns)) {
-		const uint64_t intended = begin + clock_ns_to_ticks(clock, (uint64_t)start_ns);
+		/* A recorded start may lie years away. */
+		const uint64_t due_ns = (uint64_t)(start_ns < length_ns ? start_ns : length_ns);
+		const uint64_t intended = begin + clock_ns_to_ticks(clock, due_ns);
 		const uint64_t start =
 			pace_wait(&w->pace, intended < end_ticks ? intended : end_ticks);
 
@@ -374,9 +402,10 @@ static void worker_stall_once(struct run_worker *w, uint64_t until_ticks)
 	const struct timespec slice = {.tv_nsec = STALL_SLICE_NS};
 	struct op op;
 
-	ops_next(&w->ops, &op);
+	w->n_followed = 0; /* what is there now */
+	worker_next_get(w, &op);
 	reclaim_enter(w->t);
-	worker_get(w, w->in->map, op.key);
+	w->stats.n_hits[RUN_GET] += worker_get(w, w->in->map, op.key);
 	while (!worker_is_stopped(w)) {
 		const uint64_t now = clock_ticks(w->in->clock);
 		const uint64_t left_ns = clock_delta_ns(w->in->clock, now, until_ticks);
@@ -427,7 +456,8 @@ static void worker_prefill(struct run_worker *w)
 {
 	const struct keys *keys = &w->in->keys;
 
-	if (w->role != ROLE_MUTATOR || w->is_staller || !worker_join(w))
+	/* A trace brings its own live set. */
+	if (w->role != ROLE_MUTATOR || w->in->source != NULL || !worker_join(w))
 		return;
 	for (uint64_t i = w->index; i < keys->n_keys && !worker_is_stopped(w);
 	     i += w->in->n_mutators) {

@@ -13,6 +13,8 @@
 
 /* A clock read costs 16 ns, a get of a warm key 20: at 1 in 64 two reads add 0.5 ns to each. */
 #define WORKER_TIMED_1_IN 64
+/* How often a reader looks where a mutator is: each time costs the mutator a cache miss. */
+#define WORKER_FOLLOW_GETS 256
 
 /* pthread start routine; `arg` is a struct run_worker. */
 void *worker_main(void *arg);

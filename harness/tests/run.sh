@@ -214,5 +214,61 @@ expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --threads=5 --readers=1 \
 read -r value _ < <(column "$dir/faults/run.csv" leak "2k:churn=6" all churned count)
 [ "${value:-0}" = 6 ] || fail "churn: ${value:-no} threads left instead of 6"
 
+# total ROLE OBJECT METRIC FILE: the sum over all stages and repetitions.
+total() {
+	python3 - "$@" <<'PY'
+import csv, sys
+role, obj, metric, path = sys.argv[1:5]
+print(int(sum(float(r['value']) for r in csv.DictReader(open(path, newline=''))
+              if (r['role'], r['object'], r['metric']) == (role, obj, metric) and r['stage'])))
+PY
+}
+
+# Readers find what the mutators put there, the stalled one too, whatever the keys are.
+for load in --dist=fifo --dist=waves --trace=scripts/traces/own-gitlog.malloc.csv.gz; do
+	expect 0 -- "$bin" run --strategy=ebr "${quick[@]}" "$load" --readers=1 --stages=max:150ms --out="$dir/readers$load"
+	hits=$(total reader get hits "$dir/readers$load/run.csv")
+	attempted=$(total reader get attempted "$dir/readers$load/run.csv")
+	[ $((10 * hits)) -gt "$attempted" ] || fail "$load: readers found $hits of $attempted"
+done
+expect 0 -- "$bin" run --strategy=hazard "${quick[@]}" --dist=fifo --stages=10k:200ms:stall=forever --out="$dir/stalled"
+[ "$(total reader get hits "$dir/stalled/run.csv")" = 1 ] || fail "the stalled reader found nothing to hold"
+
+# The cost of tracking is not that of waiting for a recorded start: 4 operations in 80 ms are 20 ms each.
+printf 'op,key,size,timestamp_ns\nI,a,1,0\nI,b,1,20000000\nD,a,1,40000000\nG,b,0,60000000\n' >"$dir/slow.csv"
+expect 0 -- "$bin" run --strategy=leak --warmup=0 --trace="$dir/slow.csv" --trace-pace=1x --stages=max:60ms --out="$dir/paced"
+cost_ns=$(sed -n 's/^tracking: .*(\([0-9]*\) against.*/\1/p' "$dir/stdout")
+[ "${cost_ns:-99999999}" -lt 1000000 ] || fail "the cost of tracking was measured at the trace's pace: $cost_ns ns"
+expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --trace="$dir/slow.csv" --trace-pace=1e-13x --stages=max:60ms --out="$dir/years"
+[ "$(total mutator insert attempted "$dir/years/run.csv")" = 1 ] || fail "a start that lies years away is done now"
+
+# A thread that the strategy's library begins with the first retire is counted for.
+if "$bin" list --short | grep -q '^rcu '; then
+	expect 0 -- "$bin" run --strategy=rcu "${quick[@]}" --events=PERF_COUNT_SW_TASK_CLOCK --stages=max:100ms --out="$dir/worker"
+	grep -q ',collector,.*,event:PERF_COUNT_SW_TASK_CLOCK,' "$dir/worker/run.csv" || fail "rcu: no counts of its worker"
+fi
+
+# What an earlier full disk tore off is cut off.
+printf '"torn' >>"$dir/faults/histograms.csv"
+expect 0 -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:50ms --out="$dir/faults"
+expect 0 -- "$bin" export "$dir/faults" --format=hdr --output="$dir/hlog"
+
+# Options that exclude each other, and a range that holds nothing.
+expect 2 "--rep names one repetition" -- "$bin" run --strategy=leak --rep=3 --reps=5 --out="$dir/x"
+expect 2 "--pin=0,1-0" -- "$bin" run --strategy=leak --pin=0,1-0 --out="$dir/x"
+
+# Ctrl-C while the cost of tracking is measured ends the run, and the repetitions after it.
+"$bin" run --strategy=leak --keys=4k --warmup=0 --stages=max:50ms --reps=3 --out="$dir/int-cost" \
+	>"$dir/stdout" 2>"$dir/stderr" &
+pid=$!
+for _ in $(seq 1 600); do
+	read -r child <"/proc/$pid/task/$pid/children"
+	[ -s "$dir/int-cost/timeline.csv" ] && kill -INT "$child" 2>/dev/null && break
+	sleep 0.02
+done
+wait $pid
+code=$?
+[ $code -eq 130 ] || fail "Ctrl-C in the cost of tracking: exit code $code instead of 130"
+
 [ "$n_failed" -eq 0 ] || exit 1
 echo "run.sh: all good"

@@ -299,6 +299,32 @@ static void test_fifo_retires_in_order(void **state)
 	keytab_fini(&m.live);
 }
 
+/* A reader of an ordered distribution finds what a mutator has put there; alone it would find nothing. */
+static void test_reader_follows(void **state)
+{
+	const struct mix mix = parse_mix("0/50/50"), only_get = {.get_pct = 100};
+	const struct keys keys = make_keys("fifo", "0/50/50", 1000, 5);
+	struct ops_stream mutator, reader;
+	struct model m;
+	struct op op;
+
+	(void)state;
+	model_prefill(&m, &keys, 1);
+	ops_init(&mutator, &keys, &mix, 5, 0, 1);
+	ops_init(&reader, &keys, &only_get, 5, 1, 2);
+	ops_next(&reader, &op);
+	assert_null(keytab_find(&m.live, op.key));
+	for (int i = 0; i < 20000; i++) {
+		ops_next(&mutator, &op);
+		model_do(&m, &op);
+		ops_follow(&reader, &mutator);
+		ops_next(&reader, &op);
+		assert_int_equal(op.type, OP_GET);
+		assert_non_null(keytab_find(&m.live, op.key));
+	}
+	keytab_fini(&m.live);
+}
+
 /* waves: N inserts, then N deletes, and so on. */
 static void test_waves_come_in_groups(void **state)
 {
@@ -475,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_prefill_ignores_popularity),
 		cmocka_unit_test(test_uniform_is_steady),
 		cmocka_unit_test(test_fifo_retires_in_order),
+		cmocka_unit_test(test_reader_follows),
 		cmocka_unit_test(test_waves_come_in_groups),
 		cmocka_unit_test(test_one_sided_mixes),
 		cmocka_unit_test(test_digest_tells_streams_apart),

@@ -106,6 +106,35 @@ static void test_passes(void **state)
 	trace_free(t);
 }
 
+/* A reader finds the keys that another's replay has just used, in every pass. */
+static void test_reader_follows(void **state)
+{
+	struct trace *t = load("x", HEADER "I,a,1,0\nI,b,1,10\nD,a,1,20\nG,b,0,30\n", &any);
+	const struct trace_pace pace = {.kind = TRACE_PACE_MAX};
+	struct trace_replay r, reader = {0};
+	struct trace_shards shards;
+	struct op op, got;
+	struct rng rng;
+	double start_ns;
+
+	(void)state;
+	rng_seed(&rng, 1, 0, 0);
+	assert_int_equal(trace_shards_make(&shards, t, 1), 0);
+	trace_replay_init(&r, t, &shards, 0, &pace);
+	trace_replay_follow(&reader, &r);
+	trace_replay_get(&reader, &rng, 1, &got); /* nothing done yet: some key */
+	assert_int_equal(got.type, OP_GET);
+	for (int i = 0; i < 3 * 5; i++) {
+		assert_true(trace_replay_next(&r, &op, &start_ns));
+		trace_replay_follow(&reader, &r);
+		trace_replay_get(&reader, &rng, 1, &got);
+		assert_int_equal(got.type, OP_GET);
+		assert_int_equal(got.key, op.key);
+	}
+	trace_shards_free(&shards);
+	trace_free(t);
+}
+
 static void test_empty_shard_ends(void **state)
 {
 	struct trace *t = load("x", HEADER "I,a,1,0\n", &any);
@@ -160,6 +189,7 @@ int main(void)
 		cmocka_unit_test(test_shards_keep_the_order_per_key),
 		cmocka_unit_test(test_thread_done_goes_to_its_worker),
 		cmocka_unit_test(test_passes),
+		cmocka_unit_test(test_reader_follows),
 		cmocka_unit_test(test_empty_shard_ends),
 		cmocka_unit_test(test_pace_syntax),
 	};

@@ -227,6 +227,25 @@ static void test_absent(void **state)
 	env_destroy(env);
 }
 
+/* The smallest limit on the way up binds, whichever group's it is. */
+static void test_cgroup_smallest(void **state)
+{
+	char root[32];
+	struct env *env;
+
+	(void)state;
+	tree_good(root);
+	tree_put(root, "/sys/fs/cgroup/a/cpu.max", "50000 100000\n");
+	tree_put(root, "/sys/fs/cgroup/a/b/cpu.max", "9000 10000\n");
+	tree_put(root, "/sys/fs/cgroup/a/b/memory.max", "1048576\n");
+	tree_put(root, "/sys/fs/cgroup/a/memory.max", "4096\n");
+	env = collect(root);
+	has(env, "cgroup.cpu_max", "50000 100000", ENV_WARN);
+	has(env, "cgroup.memory_max", "4096", ENV_INFO);
+	env_destroy(env);
+	tree_remove(root);
+}
+
 /* The older hierarchies of control groups. */
 static void test_cgroup_v1(void **state)
 {
@@ -392,11 +411,12 @@ static void test_here(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_absent), cmocka_unit_test(test_id),
-		cmocka_unit_test(test_add),    cmocka_unit_test(test_steal),
-		cmocka_unit_test(test_json),   cmocka_unit_test(test_unwritable),
-		cmocka_unit_test(test_here),   cmocka_unit_test(test_cgroup_v1),
+		cmocka_unit_test(test_good),	  cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_absent),	  cmocka_unit_test(test_id),
+		cmocka_unit_test(test_add),	  cmocka_unit_test(test_steal),
+		cmocka_unit_test(test_json),	  cmocka_unit_test(test_unwritable),
+		cmocka_unit_test(test_here),	  cmocka_unit_test(test_cgroup_smallest),
+		cmocka_unit_test(test_cgroup_v1),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
