@@ -118,14 +118,18 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 	pthread_mutex_init(&r->attachments_lock, NULL);
 	heap_config.node_bytes = ops->node_bytes;
 	heap_config.stamps = config->tracking;
-	r->records = calloc(r->config.max_threads, sizeof(*r->records));
 	r->state = aligned_alloc(PADDING_BYTES, reclaim_padded(ops->state_bytes));
-	if (!r->records || !r->state)
+	if (!r->state)
 		goto no_memory;
 	memset(r->state, 0, reclaim_padded(ops->state_bytes));
 	err = reclaim_options_parse(ops, config->options, r->state, message, message_size);
 	if (err)
 		goto out;
+	if (ops->n_helpers)
+		r->config.max_threads += ops->n_helpers(r);
+	r->records = calloc(r->config.max_threads, sizeof(*r->records));
+	if (!r->records)
+		goto no_memory;
 	if (r->config.audit && !reclaim_audit_begin(r, &heap_config))
 		goto no_memory;
 	err = heap_create(&r->heap, &heap_config);

@@ -26,6 +26,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "acts.h"
 #include "atomic.h"
 #include "audit.h"
 #include "clock.h"
@@ -112,6 +113,9 @@ struct reclaim_ops {
 
 	/* Required.  0 or -errno; may allocate and start threads. */
 	int (*init)(struct reclaim *r);
+	/* Optional: how many threads init will register, with the options as they are set, beyond one.  They come on
+	 * top of max_threads. */
+	unsigned (*n_helpers)(const struct reclaim *r);
 	/* Optional: the flags that hold with the options as they are set, a subset of `flags`. */
 	uint32_t (*flags_in_use)(const struct reclaim *r);
 	/* Required.  No thread is registered, drain has run.  Undoes a half-done init too. */
@@ -175,7 +179,7 @@ struct reclaim_config {
 	struct heap_config heap; /* node_bytes and stamps are filled in by reclaim_create() */
 	const struct clock *clock;
 	unsigned
-		max_threads; /* registered at once, collectors included; 0: 64, or the strategy's limit
+		max_threads; /* registered at once, one collector included; 0: 64, or the strategy's limit
 				     where that is less; at most 4096 */
 	bool tracking;	     /* stamps and life recorders */
 	uint32_t sample_1_in;	  /* stamp one retire in N; 0 or 1: every one */
@@ -219,6 +223,9 @@ struct reclaim_thread {
 	 * always called.  Saves the call, a tenth of a get. */
 	_Atomic(uint32_t) *poll_flags;
 	void *map_lock; /* READER_LOCKS: the stripe this thread holds (hmap.c) */
+	/* NULL: nobody watches what this thread does for its strategy.  Set by whoever watches, at any time; the ring must
+	 * outlive the domain, for the record of a thread that left keeps it. */
+	_Atomic(struct acts *) acts;
 	struct life_recorder life;
 	struct reclaim_counters counters[OBJ_N_CLASSES];
 } __attribute__((aligned(PADDING_BYTES)));
@@ -276,6 +283,21 @@ static inline void reclaim_poll(struct reclaim_thread *t)
 	if (t->poll_flags && likely(!load_acquire(t->poll_flags)))
 		return;
 	t->ops->poll(t);
+}
+
+/* For strategies, on the thread itself: an act begins - its moment, 0 when nobody watches - and has ended.  `name` lives
+ * as long as the program. */
+static inline uint64_t reclaim_act_begin(const struct reclaim_thread *t)
+{
+	/* relaxed: reclaim_act_end() looks again */
+	return load_relaxed(&t->acts) ? clock_ticks(t->clock) : 0;
+}
+static inline void reclaim_act_end(struct reclaim_thread *t, const char *name, uint64_t begin_ticks)
+{
+	struct acts *acts = load_acquire(&t->acts); /* pairs with whoever watches */
+
+	if (acts && begin_ticks)
+		acts_write(acts, name, begin_ticks, clock_ticks(t->clock));
 }
 
 /* Allocate an object; NULL when exhausted.  Counted per class.  See heap_alloc(). */

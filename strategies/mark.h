@@ -15,6 +15,10 @@ uint64_t mark_safe_ticks(struct reclaim *r, void *object, const struct heap_stam
 		GC_OPTION("mark_share", OPT_FRACTION, "fraction of processors", "25%", NULL, 0.01, \
 			  0.9, mark_share,                                                         \
 			  "for background marking; idle processors and assists come on top"),      \
+		GC_OPTION("markers", OPT_COUNT, "threads", "0", NULL, 0, GC_MAX_MARKERS,           \
+			  n_markers,                                                               \
+			  "that mark in the background; 0: one less than processors (procs), at "  \
+			  "most 16; those beyond mark_share use idle processors only"),            \
 		GC_OPTION("assist", OPT_BOOL, "", "on", NULL, 0, 0, assist,                        \
 			  "threads that allocate while marking is on pay for it with marking"),    \
 		GC_OPTION("barrier", OPT_BOOL, "", "on", NULL, 0, 0, barrier,                      \
@@ -38,6 +42,6 @@ uint64_t mark_safe_ticks(struct reclaim *r, void *object, const struct heap_stam
 	.offline = gc_offline, .online = gc_online, .allocated = mark_allocated,                   \
 	.write_barrier = mark_write_barrier, .poll = gc_poll, .drain = gc_drain,                   \
 	.stats = gc_stats, .safe_ticks = mark_safe_ticks, .collect = gc_collect,                   \
-	.explain = gc_explain, .gc_log = gc_log_of
+	.explain = gc_explain, .gc_log = gc_log_of, .n_helpers = gc_n_helpers
 
 #endif

@@ -194,10 +194,11 @@ static int alignment_trace(const struct go_scenario *g, const struct model *m)
 		return -errno;
 	trace_out_begin(&t, out, m->clock, m->begin_ticks);
 	trace_out_cycles(&t, log, m->begin_ticks, m->end_ticks);
+	trace_out_acts(&t, &m->acts, m->begin_ticks);
 	for (unsigned i = 0; i < m->n_logs; i++)
 		for (size_t k = 0; k < m->logs[i].n; k++)
 			trace_out_life(&t, OBJ_VALUE, m->logs[i].events[k].dead_ticks,
-				       m->logs[i].events[k].freed_ticks, i);
+				       m->logs[i].events[k].freed_ticks, m->logs[i].thread);
 	error = trace_out_end(&t);
 	return fclose(out) && !error ? -errno : error;
 }
@@ -243,6 +244,7 @@ static int alignment_run(struct scenario *s, const struct cli_args *settings)
 
 	if (go_scenario_read(&g, s, settings))
 		return EXIT_USAGE;
+	g.config.watch_threads = s->dir && s->is_first;
 	return go_scenario_stage(&g, alignment_table);
 }
 

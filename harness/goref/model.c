@@ -61,6 +61,7 @@ static void model_watch_thread(void *ctx, struct reclaim_thread *t)
 	if (m->error != 0)
 		return;
 	m->n_logs++;
+	log->thread = t->index;
 	t->life.observe = model_observe;
 	t->life.observe_ctx = log;
 }
@@ -71,6 +72,8 @@ static void model_begin(struct model *m)
 	m->begin_ticks = clock_ticks(m->clock);
 	reclaim_stage_begin(m->r, m->begin_ticks);
 	reclaim_for_each_thread(m->r, model_watch_thread, m);
+	if (m->error == 0 && m->config->watch_threads)
+		m->error = watch_acts_begin(&m->watch, m->r);
 	reclaim_quiet_end(m->r);
 }
 
@@ -95,6 +98,7 @@ static void model_end(struct model *m)
 	for (unsigned state = 0; state < LIFE_N_STATES; state++)
 		m->n_censored += life.hist[m->watched][state][LIFE_TOTAL].n_censored;
 	reclaim_totals(m->r, &m->totals);
+	m->error = watch_acts_take(&m->watch, &m->acts);
 	reclaim_quiet_end(m->r);
 	life_recorder_fini(&life);
 }
@@ -205,6 +209,8 @@ void model_free(struct model *m)
 		reclaim_destroy(m->r);
 	for (unsigned i = 0; i < m->n_logs; i++)
 		munmap(m->logs[i].events, MODEL_LOG_MAX * sizeof(*m->logs[i].events));
+	watch_acts_fini(&m->watch);
+	acts_sample_fini(&m->acts);
 	free(m->keys);
 	free(m->growths.ns);
 	free(m->growths.writes);

@@ -16,6 +16,7 @@
 #include "gc/gc_pacer.h"
 #include "hmap.h"
 #include "load/rng.h"
+#include "measure/watch_acts.h"
 #include "reclaim.h"
 
 enum model_scenario { MODEL_VALUE_DELETE, MODEL_OLDBUCKETS, MODEL_MAP_DROP, MODEL_N_SCENARIOS };
@@ -40,7 +41,8 @@ struct model_config {
 	uint64_t garbage_bytes; /* per operation */
 	uint32_t sample_1_in;
 	uint64_t seed;
-	uint64_t rep; /* for the row */
+	uint64_t rep;	    /* for the row */
+	bool watch_threads; /* fill `acts` */
 };
 
 /* A life that ended in the stage. */
@@ -52,7 +54,8 @@ struct model_log {
 	struct model *model;
 	struct model_event *events; /* mapped, not touched before it is needed */
 	size_t n;
-	size_t n_lost; /* did not fit */
+	size_t n_lost;	 /* did not fit */
+	uint32_t thread; /* reclaim_thread.index of who frees */
 };
 
 /* Growths watched by `oldbuckets`. */
@@ -84,6 +87,8 @@ struct model {
 	unsigned n_logs;
 	uint64_t n_censored;	      /* dead, not freed when the stage ended */
 	struct reclaim_totals totals; /* at its end */
+	struct watch_acts watch;
+	struct acts_sample acts; /* what threads did for the collector in the stage */
 };
 
 /* Make the domain and the first map, run the stage.  0 or -errno with a message.  Release with

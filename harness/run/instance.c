@@ -235,6 +235,7 @@ void run_instance_destroy(struct run_instance *in)
 	if (in->r != NULL)
 		reclaim_destroy(in->r);
 	law_fini(&in->law);
+	watch_acts_fini(&in->acts);
 	events_collectors_close(&in->collectors);
 	gate_fini(&in->gate);
 	instance_free_workers(in);

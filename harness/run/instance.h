@@ -16,6 +16,7 @@
 #include "load/sched.h"
 #include "measure/law.h"
 #include "measure/pmu.h"
+#include "measure/watch_acts.h"
 #include "run/config.h"
 #include "run/events.h"
 #include "run/gate.h"
@@ -96,6 +97,7 @@ struct run_instance {
 	const struct pmu_set *events;	  /* NULL: none */
 	const struct steady_rule *steady; /* main thread only; NULL: stages last their time */
 	struct law law;			  /* when tracking, with a log of cycles or --trace-json */
+	struct watch_acts acts;		  /* with --trace-json */
 	struct events_collectors collectors; /* the strategy's threads; none without events */
 	struct gate gate;
 	struct stage_order order;

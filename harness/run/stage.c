@@ -45,6 +45,8 @@ static int stage_begin(struct stage_result *s, struct run_instance *in)
 	s->n_cycles_begin = stage_log_cycles(in);
 	if (in->tracking && (reclaim_ops(in->r)->gc_log != NULL || in->config->trace_json))
 		error = law_stage_begin(&in->law, in->r);
+	if (error == 0 && in->config->trace_json)
+		error = watch_acts_begin(&in->acts, in->r);
 	s->begin_ticks = clock_ticks(in->clock);
 	reclaim_stage_begin(in->r, s->begin_ticks);
 	reclaim_totals(in->r, &s->begin);
@@ -55,7 +57,7 @@ static int stage_begin(struct stage_result *s, struct run_instance *in)
 /* The same at the end: survivors and self-checks. */
 static int stage_end(struct stage_result *s, struct run_instance *in)
 {
-	int error, law_error;
+	int error, taken;
 
 	reclaim_quiet_begin(in->r);
 	const uint64_t now = clock_ticks(in->clock);
@@ -71,9 +73,11 @@ static int stage_end(struct stage_result *s, struct run_instance *in)
 		selfcheck_little(&s->little, &s->end, s->window_ticks, &s->life);
 	}
 	error = selfcheck_conservation(&s->conservation, in->r, in->t, &in->map, 1);
-	law_error = law_take(&in->law, &s->law);
+	taken = law_take(&in->law, &s->law);
+	if (taken == 0)
+		taken = watch_acts_take(&in->acts, &s->acts);
 	reclaim_quiet_end(in->r);
-	return error != 0 ? error : law_error;
+	return error != 0 ? error : taken;
 }
 
 static void stage_add_worker(struct role_stats *sum, const struct run_worker *w)
@@ -257,6 +261,7 @@ void stage_result_free(struct stage_result *s)
 		return;
 	sampler_fini(&s->sampler);
 	law_sample_fini(&s->law);
+	acts_sample_fini(&s->acts);
 	if (s->has_watch)
 		watch_fini(&s->watch);
 	life_recorder_fini(&s->life);

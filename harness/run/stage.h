@@ -45,7 +45,8 @@ struct stage_result {
 	struct life_recorder life;
 	struct selfcheck_little little;
 	struct selfcheck_conservation conservation;
-	struct law_sample law; /* empty without tracking, or a log of cycles or --trace-json */
+	struct law_sample law;	 /* empty without tracking, or a log of cycles or --trace-json */
+	struct acts_sample acts; /* empty without --trace-json */
 	struct sampler sampler;
 	unsigned n_event_threads[ROLE_N];
 	struct pmu_value events[ROLE_N][PMU_MAX_EVENTS];

@@ -116,9 +116,11 @@ ln -s /dev/full "$dir/full/run.csv"
 expect 5 "run.csv" "No space left" -- "$bin" run --strategy=leak "${quick[@]}" --stages=max:100ms \
 	--out="$dir/full"
 
-# trace.json: valid, and with and without a log of cycles the freed are in it.
+# trace.json: as viewers want it, with and without a log of cycles the freed are in it, and each thread that the
+# collector stops has a row that shows it.
 for s in go immediate; do
 	expect 0 -- "$bin" run --strategy="$s" "${quick[@]}" --stages=20k:400ms --trace-json --out="$dir/events"
+	"$(dirname "$0")/../../scripts/check-trace" "$dir/events/trace.json" >/dev/null || fail "$s: trace.json"
 	python3 - "$dir/events/trace.json" "$s" <<'PY' || fail "$s: trace.json"
 import json, sys
 events = json.load(open(sys.argv[1]))['traceEvents']
@@ -126,6 +128,10 @@ kinds = {(e['ph'], e.get('cat'), e['name']) for e in events}
 for kind in ('X', 'stage', '20k'), ('i', 'delete', 'value'), ('i', 'free', 'value'), ('C', 'gauge', 'limbo'):
     assert kind in kinds, kind
 assert (('X', 'cycle', 'mark') in kinds) == (sys.argv[2] == 'go')
+names = {e['tid']: e['args']['name'] for e in events if e['name'] == 'thread_name'}
+acts = {(names[e['tid']].split(': ')[1], e['name']) for e in events if e.get('cat') == 'thread'}
+for act in ('mutator', 'stopped'), ('collector', 'mark'), ('collector', 'sweep'):
+    assert (act in acts) == (sys.argv[2] == 'go'), (act, acts)
 PY
 done
 # Payloads of recorded sizes.

@@ -11,7 +11,7 @@
 /* A thread is at a safepoint, or the collector acts for it. */
 static void gc_visit(void *ctx, struct gc_member *m)
 {
-	if (!m->is_collector) /* its cache never holds a span: it does not allocate */
+	if (!gc_member_is_collector(m)) /* its cache never holds a span: it does not allocate */
 		gc_sweep_flush(ctx, (struct gc_thread *)m);
 }
 
@@ -33,13 +33,27 @@ static void gc_hand_over(void *ctx, struct gc_member *m)
 		gc->past_held_ns_max = load_relaxed(&m->held_ns_max);
 }
 
-static unsigned gc_n_procs(void)
+static unsigned gc_n_procs(const struct gc_options *opt)
 {
 	cpu_set_t set;
 
+	if (opt->n_procs)
+		return (unsigned)opt->n_procs;
 	if (sched_getaffinity(0, sizeof(set), &set))
 		return 1;
 	return (unsigned)CPU_COUNT(&set);
+}
+
+/* How many threads mark. */
+static unsigned gc_n_markers(const struct gc_options *opt)
+{
+	const unsigned n_procs = gc_n_procs(opt);
+
+	if (opt->n_markers)
+		return (unsigned)opt->n_markers;
+	if (n_procs < 2)
+		return 1;
+	return n_procs - 1 < GC_MAX_MARKERS ? n_procs - 1 : GC_MAX_MARKERS;
 }
 
 int gc_init(struct reclaim *r, const struct gc_kind *kind)
@@ -62,8 +76,8 @@ int gc_init(struct reclaim *r, const struct gc_kind *kind)
 	gc->r = r;
 	gc->heap = reclaim_heap(r);
 	gc->clock = reclaim_clock(r);
-	if (gc->opt.n_procs == 0)
-		gc->opt.n_procs = gc_n_procs();
+	gc->opt.n_procs = gc_n_procs(&gc->opt);
+	gc->opt.n_markers = kind->marks ? gc_n_markers(&gc->opt) : 1;
 	pthread_mutex_init(&gc->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -82,7 +96,15 @@ int gc_init(struct reclaim *r, const struct gc_kind *kind)
 	if (err)
 		return err;
 	heap_set_hooks(gc->heap, &hooks);
-	return gc_cycle_start(gc);
+	err = gc_cycle_start(gc);
+	return err ? err : gc_markers_start(gc);
+}
+
+unsigned gc_n_helpers(const struct reclaim *r)
+{
+	const struct gc *gc = reclaim_state(r);
+
+	return gc_n_markers(&gc->opt) - 1;
 }
 
 void gc_fini(struct reclaim *r)
@@ -92,6 +114,7 @@ void gc_fini(struct reclaim *r)
 	if (!gc->kind)
 		return;
 	gc_cycle_stop(gc);
+	gc_markers_stop(gc);
 	gc_mark_fini(gc);
 	gc_log_fini(&gc->log);
 	gc_world_fini(&gc->world);
@@ -108,11 +131,10 @@ int gc_thread_register(struct reclaim_thread *t)
 	struct gc_thread *g = gc_thread_of(t);
 
 	g->gc = gc;
-	g->t = t;
 	t->poll_flags = &gc->world.flags;
 	/* relaxed: the cache is new and empty; a later generation finds it so too */
 	store_relaxed(&g->flush_gen, load_relaxed(&gc->sweep.sweepgen));
-	gc_world_join(&gc->world, &g->member, t->index, t->role == ROLE_COLLECTOR);
+	gc_world_join(&gc->world, &g->member, t);
 	return 0;
 }
 
@@ -121,7 +143,7 @@ void gc_thread_unregister(struct reclaim_thread *t)
 	struct gc *gc = reclaim_state(t->r);
 	struct gc_thread *g = gc_thread_of(t);
 
-	if (!g->member.is_collector) {
+	if (!gc_member_is_collector(&g->member)) {
 		if (!t->is_online)
 			gc_world_online(&gc->world, &g->member);
 		/* Afterwards the cache is empty, and destroying it calls no hook. */

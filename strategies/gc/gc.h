@@ -17,6 +17,7 @@
 
 #include "gc/gc_log.h"
 #include "gc/gc_mark.h"
+#include "gc/gc_markers.h"
 #include "gc/gc_pacer.h"
 #include "gc/gc_sweep.h"
 #include "gc/gc_world.h"
@@ -32,7 +33,7 @@ struct gc_options {
 	uint64_t period_ns;
 	uint64_t batch_spans;
 	uint64_t stop_limit_ns;
-	uint64_t n_procs;
+	uint64_t n_procs, n_markers;
 	uint64_t stack_bytes, globals_bytes;
 	uint64_t scavenge_every_ns;
 	double scavenge_share;
@@ -60,7 +61,6 @@ struct gc_kind {
 struct gc_thread {
 	struct gc_member member; /* first */
 	struct gc *gc;
-	struct reclaim_thread *t;
 	_Atomic(uint32_t) flush_gen; /* sweepgen for which the cache was flushed last */
 
 	/* Its own; read by others. */
@@ -72,6 +72,8 @@ struct gc_thread {
 	bool is_marker;	      /* the cycle's thread, or a probe while that sleeps: gc_mark_own() */
 	int64_t assist_bytes; /* Go's gcAssistBytes: allocation paid for; negative: debt */
 	int64_t pending_work_bytes; /* scan work not yet published */
+	unsigned marker;	    /* of a collector: its number (gc_markers.h) */
+	uint64_t background_ns;	    /* of a marker: at its share, in this marking */
 	/* What a request of so many bytes is charged with, per class: the last one asked. */
 	struct {
 		size_t bytes, charge_bytes;
@@ -88,6 +90,7 @@ struct gc {
 	struct gc_pacer pacer;
 	struct gc_sweep sweep;
 	struct gc_mark mark;
+	struct gc_markers markers;
 	struct gc_log log;
 	struct gc_log_cycle cycle; /* the one that runs, or the last */
 
@@ -151,6 +154,7 @@ const struct gc_log *gc_log_of(struct reclaim *r);
 void gc_allocated(struct reclaim_thread *t, void *object, enum obj_class class, size_t bytes);
 /* Objects retired and not freed, from the strategy's own counts. */
 uint64_t gc_n_pending(struct gc *gc);
+unsigned gc_n_helpers(const struct reclaim *r);
 /* Charge of a request; remembers the last per class. */
 uint64_t gc_charge_bytes(struct gc_thread *g, enum obj_class class, size_t bytes);
 

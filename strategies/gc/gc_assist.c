@@ -49,6 +49,7 @@ static void gc_assist_work(struct gc *gc, struct gc_thread *g, int64_t work_byte
 	}
 	if (!done)
 		return;
+	reclaim_act_end(g->member.t, "assist", begin);
 	g->assist_bytes += 1 + gc_assist_bytes(gc, done);
 	/* relaxed: pacing and statistics */
 	add_relaxed(&gc->pacer.assist_ns,
@@ -60,6 +61,8 @@ static void gc_assist_work(struct gc *gc, struct gc_thread *g, int64_t work_byte
  * thread that holds up STW 2 would hold up every allocating thread too (Go lets them wait). */
 static void gc_assist_wait(struct gc *gc, struct gc_thread *g)
 {
+	const uint64_t begin = reclaim_act_begin(g->member.t);
+
 	add_relaxed(&gc->mark.n_assist_waits, 1); /* relaxed: statistics */
 	gc_world_offline(&gc->world, &g->member);
 	pthread_mutex_lock(&gc->mark.lock);
@@ -68,6 +71,7 @@ static void gc_assist_wait(struct gc *gc, struct gc_thread *g)
 		pthread_cond_wait(&gc->mark.progress, &gc->mark.lock);
 	pthread_mutex_unlock(&gc->mark.lock);
 	gc_world_online(&gc->world, &g->member);
+	reclaim_act_end(g->member.t, "assist: waits for credit", begin);
 }
 
 void gc_mark_assist(struct gc *gc, struct gc_thread *g)

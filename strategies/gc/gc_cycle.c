@@ -3,7 +3,7 @@
  *
  * Source: Go 1.19.8, runtime/mgc.go (gcStart, gcMarkDone, gcMarkTermination).  The order is Go's: leftovers
  * swept -> STW 1, barrier on -> mark -> ragged barrier -> STW 2, barrier off, sweepgen += 2 -> caches flushed
- * -> sweep.  Deviations: one thread is coordinator, background marker and background sweeper; a stop that is
+ * -> sweep.  Deviations: one thread is coordinator, first background marker and background sweeper; a stop that is
  * not reached in time is given up; sweepgen (the strategy) has no marking and one stop.
  *
  * WHY A FLIP IS SAFE (sweepgen, flip=parked).  What is freed after the flip was retired before it, so it was
@@ -80,6 +80,7 @@ int gc_cycle_ragged_wait(struct gc *gc)
 
 struct gc_bytes {
 	uint64_t allocated, retired, marked, n_marked, n_buckets_marked;
+	uint32_t n_markers;
 };
 
 static void gc_sum_bytes(struct gc_bytes *sums, const struct gc_member *m)
@@ -92,6 +93,7 @@ static void gc_sum_bytes(struct gc_bytes *sums, const struct gc_member *m)
 	sums->marked += load_relaxed(&g->marked_bytes);
 	sums->n_marked += load_relaxed(&g->n_marked);
 	sums->n_buckets_marked += load_relaxed(&g->n_buckets_marked);
+	sums->n_markers += gc_member_is_collector(m) && load_relaxed(&g->n_buckets_marked) > 0;
 }
 
 static struct gc_bytes gc_cycle_sums(struct gc *gc)
@@ -100,9 +102,9 @@ static struct gc_bytes gc_cycle_sums(struct gc *gc)
 
 	/* One look at the list and at those that left it: a thread may leave even now, it is offline then. */
 	pthread_mutex_lock(&gc->world.lock);
-	sums = (struct gc_bytes){gc->past_allocated_bytes, gc->past_retired_bytes,
-				 gc->past_marked_bytes, gc->past_n_marked,
-				 gc->past_n_buckets_marked};
+	sums = (struct gc_bytes){gc->past_allocated_bytes,  gc->past_retired_bytes,
+				 gc->past_marked_bytes,	    gc->past_n_marked,
+				 gc->past_n_buckets_marked, 0};
 	for (const struct gc_member *m = gc->world.members; m; m = m->next)
 		gc_sum_bytes(&sums, m);
 	pthread_mutex_unlock(&gc->world.lock);
@@ -116,6 +118,7 @@ static uint64_t gc_cycle_live_bytes(struct gc *gc)
 
 	gc->cycle.n_marked_objects = sums.n_marked;
 	gc->cycle.n_buckets_marked = sums.n_buckets_marked;
+	gc->cycle.n_markers = sums.n_markers;
 	if (gc->kind->marks)
 		return sums.marked;
 	return sums.allocated > sums.retired ? sums.allocated - sums.retired : 0;
@@ -326,10 +329,12 @@ void gc_cycle_await_start(struct gc *gc, struct gc_thread *g)
 		N_SPINS = 2000,
 		N_SPINS_PER_YIELD = 100
 	}; /* as gc_world.c: waking a thread costs some 50 us */
+	uint64_t begin;
 
 	/* relaxed: it is compared with this thread only */
 	if (load_relaxed(&gc->wanted_by) != (uint64_t)pthread_self())
 		return;
+	begin = reclaim_act_begin(g->member.t);
 	gc_world_offline(&gc->world, &g->member);
 	for (unsigned i = 0; i < N_SPINS && gc_world_flags(&gc->world) & GC_FLAG_START; i++) {
 		if (i % N_SPINS_PER_YIELD == N_SPINS_PER_YIELD - 1)
@@ -342,6 +347,7 @@ void gc_cycle_await_start(struct gc *gc, struct gc_thread *g)
 		pthread_cond_wait(&gc->done, &gc->lock);
 	pthread_mutex_unlock(&gc->lock);
 	gc_world_online(&gc->world, &g->member);
+	reclaim_act_end(g->member.t, "waits for the cycle to begin", begin);
 }
 
 void gc_cycle_started(struct gc *gc)

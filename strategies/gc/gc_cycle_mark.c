@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* gc_cycle_mark.c - the marking part of a cycle: STW 1, concurrent marking at its share, ragged barrier, STW 2.
  *
- * Source: Go 1.19.8, runtime/mgc.go (gcStart, gcMarkDone), mgcpacer.go (findRunnableGCWorker).  One background
- * marker stands for Go's dedicated, fractional and idle workers: it marks all the time while a processor is idle
- * or a dedicated worker is due, otherwise for its share of the wall time.  Time up to share x processors counts as
- * background, what is beyond as idle, as in Go's accounting.
+ * Source: Go 1.19.8, runtime/mgc.go (gcStart, gcMarkDone).  Who marks, and how much: gc_markers.h.
  *
  * barrier=off: without a barrier marking must not run beside mutators; both stops become one.
  */
@@ -13,7 +10,7 @@
 
 #include "gc/gc_cycle.h"
 
-static uint64_t gc_thread_cpu_ns(void)
+uint64_t gc_thread_cpu_ns(void)
 {
 	struct timespec ts;
 
@@ -21,8 +18,7 @@ static uint64_t gc_thread_cpu_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Sleep, unless the domain ends meanwhile. */
-static void gc_cycle_sleep_until(struct gc *gc, uint64_t at_ns)
+void gc_cycle_sleep_until(struct gc *gc, uint64_t at_ns)
 {
 	const struct timespec until = {.tv_sec = (time_t)(at_ns / 1000000000u),
 				       .tv_nsec = (long)(at_ns % 1000000000u)};
@@ -44,47 +40,6 @@ static bool gc_cycle_must_exit(struct gc *gc)
 	return must_exit;
 }
 
-/* ---------------------------------------------------------------- at its share */
-
-/* After each chunk: count the time, sleep when ahead of the share and no processor is idle. */
-static void gc_mark_pace(struct gc *gc, uint64_t busy_ns)
-{
-	struct gc_pacer *p = &gc->pacer;
-	const uint64_t now_ns = clock_monotonic_ns();
-	const double allowed = p->share * (double)p->n_procs;
-	const double wall_ns = (double)(now_ns - p->mark_begin_ns);
-	const uint64_t so_far_ns =
-		(uint64_t)load_relaxed(&p->background_mark_ns); /* relaxed: its own */
-	bool is_idle;
-
-	/* relaxed, both: pacing */
-	if ((double)(so_far_ns + busy_ns) <= allowed * wall_ns || p->n_dedicated) {
-		add_relaxed(&p->background_mark_ns, (int64_t)busy_ns);
-		return;
-	}
-	is_idle = gc_world_n_online(&gc->world) < p->n_procs;
-	if (is_idle) {
-		add_relaxed(&p->idle_mark_ns, (int64_t)busy_ns);
-		return;
-	}
-	add_relaxed(&p->background_mark_ns, (int64_t)busy_ns);
-	gc_cycle_sleep_until(gc, p->mark_begin_ns +
-					 (uint64_t)((double)(so_far_ns + busy_ns) / allowed));
-}
-
-static uint64_t gc_mark_step(struct gc *gc, struct gc_thread *g)
-{
-	const uint64_t begin_ns = clock_monotonic_ns();
-	const uint64_t work_bytes = gc_mark_chunk(gc, g);
-
-	if (!work_bytes)
-		return 0;
-	add_relaxed(&gc->pacer.credit_bytes, (int64_t)work_bytes); /* relaxed: pacing */
-	gc_mark_notify(gc);
-	gc_pacer_revise(&gc->pacer);
-	return clock_monotonic_ns() - begin_ns;
-}
-
 /* ---------------------------------------------------------------- in windows */
 
 /* Mark only inside windows of mark_window, one each mark_every. */
@@ -102,7 +57,7 @@ static void gc_mark_in_windows(struct gc *gc, struct gc_thread *g)
 
 		gc->cycle.n_windows++;
 		while (clock_monotonic_ns() - begin_ns < gc->opt.mark_window_ns &&
-		       gc_mark_step(gc, g))
+		       gc_markers_step(gc, g))
 			;
 		if (is_stopped)
 			gc_world_resume(&gc->world, 0, 0);
@@ -115,21 +70,10 @@ static void gc_mark_drain(struct gc *gc, struct gc_thread *g, bool is_paced)
 {
 	if (is_paced && gc->opt.mark_window_ns) {
 		gc_mark_in_windows(gc, g);
-		return;
+		gc_mark_notify(gc);
+	} else {
+		gc_markers_drain(gc, g, is_paced);
 	}
-	while (!gc_mark_is_done(gc)) {
-		const uint64_t busy_ns = gc_mark_step(gc, g);
-
-		if (busy_ns == 0) {
-			/* The rest is being scanned by assists. */
-			const uint64_t soon = clock_monotonic_ns() + 20000;
-
-			gc_cycle_sleep_until(gc, soon);
-		} else if (is_paced) {
-			gc_mark_pace(gc, busy_ns);
-		}
-	}
-	gc_mark_notify(gc);
 }
 
 /* ---------------------------------------------------------------- stops */
@@ -137,6 +81,7 @@ static void gc_mark_drain(struct gc *gc, struct gc_thread *g, bool is_paced)
 static void gc_mark_start(struct gc *gc)
 {
 	gc_mark_begin(gc);
+	gc_markers_begin(gc);
 	gc_pacer_start_cycle(&gc->pacer, clock_monotonic_ns());
 }
 
@@ -145,7 +90,7 @@ static void gc_mark_log(struct gc *gc, uint64_t cpu_begin_ns)
 	struct gc_log_cycle *c = &gc->cycle;
 	const uint64_t wall_ns = clock_delta_ns(gc->clock, c->mark_begin_ticks, c->mark_end_ticks);
 
-	c->mark_cpu_ns = gc_thread_cpu_ns() - cpu_begin_ns;
+	c->mark_cpu_ns = gc_thread_cpu_ns() - cpu_begin_ns + gc->markers.cpu_ns;
 	/* relaxed, all: marking is over */
 	c->background_ns = (uint64_t)load_relaxed(&gc->pacer.background_mark_ns);
 	c->idle_ns = (uint64_t)load_relaxed(&gc->pacer.idle_mark_ns);
@@ -171,7 +116,7 @@ static void gc_mark_finish(struct gc *gc, struct gc_thread *g, uint64_t cpu_begi
 {
 	gc_pacer_end_cycle(&gc->pacer, clock_monotonic_ns());
 	gc_mark_log(gc, cpu_begin_ns);
-	audit_before_sweep(gc->r, g->t, gc_mark_keeps, gc);
+	audit_before_sweep(gc->r, g->member.t, gc_mark_keeps, gc);
 	gc_cycle_flip(gc);
 }
 

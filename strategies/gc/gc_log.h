@@ -52,7 +52,8 @@ struct gc_log_cycle {
 	uint64_t scan_work_bytes;
 	uint64_t n_marked_objects;
 	uint64_t n_buckets, n_buckets_marked; /* of the arrays traced: coverage */
-	uint64_t mark_cpu_ns;		      /* background, by its thread's CPU clock */
+	uint64_t mark_cpu_ns;		      /* background, by its threads' CPU clocks */
+	uint32_t n_markers;		      /* background threads that scanned something */
 	uint64_t background_ns, idle_ns, assist_ns;
 	double assist_share; /* assist_ns / (wall time of marking x processors) */
 	uint64_t n_assists, n_assist_waits;

@@ -50,6 +50,8 @@ int gc_mark_init(struct gc *gc)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&mark->progress, &attr);
+	pthread_cond_init(&gc->markers.opened, &attr);
+	pthread_cond_init(&gc->markers.closed, &attr);
 	pthread_condattr_destroy(&attr);
 	return 0;
 }
@@ -60,6 +62,8 @@ void gc_mark_fini(struct gc *gc)
 
 	if (!mark->jobs)
 		return;
+	pthread_cond_destroy(&gc->markers.closed);
+	pthread_cond_destroy(&gc->markers.opened);
 	pthread_cond_destroy(&mark->progress);
 	pthread_mutex_destroy(&mark->lock);
 	free(mark->jobs);
@@ -73,6 +77,7 @@ static void gc_mark_reset(struct gc_thread *g)
 	store_relaxed(&g->n_marked, 0);
 	store_relaxed(&g->n_buckets_marked, 0);
 	g->assist_bytes = 0;
+	g->background_ns = 0;
 }
 
 void gc_mark_begin(struct gc *gc)
@@ -530,11 +535,11 @@ static void gc_mark_root(void *ctx, struct reclaim_root *root)
 		.ctx = v, .table = gc_root_table, .array = gc_root_array};
 
 	if (!m) {
-		root->trace(root, v->g->t, gc_root_other, v);
+		root->trace(root, v->g->member.t, gc_root_other, v);
 		return;
 	}
 	v->has_payloads = hmap_config(m)->mode == HMAP_PAYLOAD;
-	hmap_trace(m, v->g->t, &visitor);
+	hmap_trace(m, v->g->member.t, &visitor);
 }
 
 void gc_mark_roots(struct gc *gc, struct gc_thread *g)

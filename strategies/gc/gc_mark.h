@@ -29,7 +29,7 @@
  * assists and credit are Go's.  Deviations: the unit of work is a range of buckets, not an object; the barrier
  * has no buffer (a shaded bucket is scanned at once, an array becomes a job at once), so the ragged barrier
  * before STW 2 finds nothing to flush, and only makes sure of that; assists run at the poll after the
- * allocation, not inside it; one background marker, not one per processor.
+ * allocation, not inside it.
  */
 #ifndef RECLAIMBENCH_GC_MARK_H
 #define RECLAIMBENCH_GC_MARK_H

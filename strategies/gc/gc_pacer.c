@@ -144,6 +144,13 @@ static void gc_pacer_set_workers(struct gc_pacer *p)
 	}
 }
 
+double gc_pacer_marker_share(const struct gc_pacer *p, unsigned number)
+{
+	if (number < p->n_dedicated)
+		return 1;
+	return number == p->n_dedicated ? p->fractional_share * (double)p->n_procs : 0;
+}
+
 void gc_pacer_start_cycle(struct gc_pacer *p, uint64_t now_ns)
 {
 	/* relaxed: the world is stopped */

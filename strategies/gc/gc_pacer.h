@@ -95,6 +95,9 @@ uint64_t gc_pacer_trigger(const struct gc_pacer *p);
 void gc_pacer_start_cycle(struct gc_pacer *p, uint64_t now_ns);
 /* Set the assist ratio again; after live or scan work changed. [any] */
 void gc_pacer_revise(struct gc_pacer *p);
+/* How much of a processor marker 0, 1, ... may take: all of it (dedicated), the fraction that is left, nothing (only
+ * while a processor is idle).  Marker 0 always has a share.  [any] between start and end of a cycle. */
+double gc_pacer_marker_share(const struct gc_pacer *p, unsigned number);
 /* Marking ended. [cycle] */
 void gc_pacer_end_cycle(struct gc_pacer *p, uint64_t now_ns);
 /* World stopped: so much was found live. [cycle] */

@@ -199,14 +199,14 @@ static uint64_t gc_sweep_account(struct gc *gc, struct gc_thread *g, struct heap
 		n += (uint64_t)__builtin_popcountll(dead[w]);
 	if (!s->stamps && !s->is_large) {
 		/* Without stamps there is nothing to look at object by object. */
-		reclaim_account_free_many(g->t, s->class, n, n * s->object_bytes);
+		reclaim_account_free_many(g->member.t, s->class, n, n * s->object_bytes);
 		return n;
 	}
 	for (uint32_t w = 0; w < s->n_words; w++)
 		for (uint64_t bits = dead[w]; bits; bits &= bits - 1) {
 			const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
-			reclaim_account_free(g->t, heap_span_object(s, i), s->class,
+			reclaim_account_free(g->member.t, heap_span_object(s, i), s->class,
 					     s->object_bytes, s->stamps ? &s->stamps[i] : NULL,
 					     safe_ticks, now_ticks);
 		}
@@ -273,7 +273,7 @@ static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_sp
 	gc_sweep_release(gc, s, sg);
 	/* From here on an empty span may be anybody's, except while objects of ours keep it. */
 	if (any)
-		heap_span_free_bits(g->t->cache, s, dead);
+		heap_span_free_bits(g->member.t->cache, s, dead);
 	return n;
 }
 
@@ -434,10 +434,13 @@ static uint64_t gc_sweep_some(struct gc *gc, struct gc_thread *g, struct gc_swee
 	gc_sweep_taken(gc, g, sweeper, &batches[0]);
 	gc_sweep_taken(gc, g, sweeper, &batches[1]);
 	n_swept = sweeper->tally.n_spans - before;
-	if (sweeper->by == GC_SWEPT_ALLOCATOR) /* before the sweep can be done and is logged */
+	if (sweeper->by == GC_SWEPT_ALLOCATOR) { /* before the sweep can be done and is logged */
 		gc_tally_publish(gc, g, sweeper->by, &sweeper->tally);
-	else
+		if (n_swept)
+			reclaim_act_end(g->member.t, "sweep: to allocate", sweeper->now_ticks);
+	} else {
 		gc_tally_progress(gc, g, &sweeper->tally);
+	}
 	sub_acq_rel(&gc->sweep.n_active, 1); /* release: pairs with gc_sweep_is_done() */
 	return n_swept;
 }
@@ -470,8 +473,10 @@ static bool gc_sweep_step(struct gc *gc, struct gc_thread *g, struct gc_sweeper 
 void gc_sweep_background(struct gc *gc, struct gc_thread *g)
 {
 	struct gc_sweeper sweeper = {.by = GC_SWEPT_BACKGROUND, .wanted = UINT32_MAX};
+	const uint64_t begin = reclaim_act_begin(g->member.t);
+	bool is_any = false;
 
-	while (gc_sweep_step(gc, g, &sweeper)) {
+	for (; gc_sweep_step(gc, g, &sweeper); is_any = true) {
 		sched_yield();
 		/* The next cycle waits already: what is left is its leftovers.  relaxed: statistics */
 		if (sweeper.by == GC_SWEPT_BACKGROUND && load_relaxed(&gc->is_heap_wanted)) {
@@ -480,16 +485,25 @@ void gc_sweep_background(struct gc *gc, struct gc_thread *g)
 		}
 	}
 	gc_tally_publish(gc, g, sweeper.by, &sweeper.tally);
+	if (is_any)
+		reclaim_act_end(g->member.t, "sweep", begin);
 }
 
 void gc_sweep_finish(struct gc *gc, struct gc_thread *g)
 {
 	struct gc_sweeper sweeper = {.by = GC_SWEPT_LEFTOVER, .wanted = UINT32_MAX};
+	const uint64_t begin = reclaim_act_begin(g->member.t);
+	bool is_any = false;
 
-	while (!gc_sweep_is_done(gc))
-		if (!gc_sweep_step(gc, g, &sweeper))
+	while (!gc_sweep_is_done(gc)) {
+		if (gc_sweep_step(gc, g, &sweeper))
+			is_any = true;
+		else
 			sched_yield(); /* an allocator is in the middle of its span */
+	}
 	gc_tally_publish(gc, g, sweeper.by, &sweeper.tally);
+	if (is_any)
+		reclaim_act_end(g->member.t, "sweep: leftovers", begin);
 }
 
 void gc_sweep_flip(struct gc *gc, uint64_t now_ticks)
@@ -534,7 +548,7 @@ static void gc_find_cache(void *ctx, struct gc_member *m)
 	struct gc_thread **found = ctx;
 
 	/* *found carries the cache in and the thread out. */
-	if (g->t && (void *)g->t->cache == (void *)*found)
+	if (g->member.t && (void *)g->member.t->cache == (void *)*found)
 		*found = g;
 }
 
@@ -640,6 +654,7 @@ static void gc_sweep_own(struct gc *gc, struct heap_span *s, uint64_t now_ticks)
 		gc_tally_taken(&tally, gc, &taken, now_ticks);
 		gc_sweep_span(gc, g, s, &tally, now_ticks);
 		gc_tally_publish(gc, g, GC_SWEPT_ALLOCATOR, &tally);
+		reclaim_act_end(g->member.t, "sweep: to allocate", now_ticks);
 	}
 	sub_acq_rel(&gc->sweep.n_active, 1);
 }
@@ -704,7 +719,7 @@ void gc_sweep_flush(struct gc *gc, struct gc_thread *g)
 
 	if (load_relaxed(&g->flush_gen) == sg) /* relaxed: its own, or the collector's while held */
 		return;
-	heap_cache_flush(g->t->cache);
+	heap_cache_flush(g->member.t->cache);
 	store_release(&g->flush_gen,
 		      sg); /* statistics of who has; the ragged barrier is the order */
 }

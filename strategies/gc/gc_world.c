@@ -95,6 +95,7 @@ static void gc_world_park(struct gc_world *w, struct gc_member *m)
 		store_seq_cst(&m->state, GC_ONLINE);
 	} while (load_seq_cst(&w->flags) & GC_FLAG_STOP);
 	gc_world_at_work(m, true);
+	reclaim_act_end(m->t, "stopped", begin);
 	held_ns = clock_delta_ns(w->clock, begin, clock_ticks(w->clock));
 	if (held_ns > load_relaxed(&m->held_ns_max)) /* relaxed: statistics, one writer */
 		store_relaxed(&m->held_ns_max, held_ns);
@@ -102,10 +103,12 @@ static void gc_world_park(struct gc_world *w, struct gc_member *m)
 
 void gc_world_safepoint(struct gc_world *w, struct gc_member *m)
 {
+	uint64_t begin;
 	uint32_t number;
 
 	if (load_seq_cst(&w->flags) & GC_FLAG_STOP)
 		gc_world_park(w, m);
+	begin = reclaim_act_begin(m->t);
 	/* The number first: what is seen after it was written before the barrier of that number began.
 	 * acquire: pairs with gc_world_ragged_begin() */
 	number = load_acquire(&w->ragged_number);
@@ -115,6 +118,7 @@ void gc_world_safepoint(struct gc_world *w, struct gc_member *m)
 		return;
 	store_seq_cst(&m->ragged_ack, number); /* release part: pairs with gc_world_ragged_wait() */
 	gc_world_notify(w);
+	reclaim_act_end(m->t, "ragged barrier", begin);
 }
 
 void gc_world_offline(struct gc_world *w, struct gc_member *m)
@@ -142,10 +146,11 @@ void gc_world_online(struct gc_world *w, struct gc_member *m)
 	gc_world_at_work(m, true);
 }
 
-void gc_world_join(struct gc_world *w, struct gc_member *m, uint32_t index, bool is_collector)
+void gc_world_join(struct gc_world *w, struct gc_member *m, struct reclaim_thread *t)
 {
-	m->index = index;
-	m->is_collector = is_collector;
+	const bool is_collector = t->role == ROLE_COLLECTOR;
+
+	m->t = t;
 	pthread_mutex_lock(&w->lock);
 	while (!is_collector &&
 	       (load_relaxed(&w->flags) & GC_FLAG_STOP)) /* written under the lock */
@@ -174,7 +179,7 @@ void gc_world_leave(struct gc_world *w, struct gc_member *m)
 			break;
 		}
 	w->leave(w->ctx, m);
-	if (!m->is_collector)
+	if (!gc_member_is_collector(m))
 		w->n_members--;
 	pthread_cond_signal(&w->arrived);
 	pthread_mutex_unlock(&w->lock);
@@ -202,8 +207,8 @@ static struct gc_member *gc_world_not_parked(struct gc_world *w)
 {
 	for (struct gc_member *m = w->members; m; m = m->next)
 		/* seq_cst: after the store of STOP; acquires what the thread did */
-		if (!m->is_collector && load_seq_cst(&m->state) == GC_ONLINE &&
-		    !(CONTROL(handshake_skips) && m->index == 2))
+		if (!gc_member_is_collector(m) && load_seq_cst(&m->state) == GC_ONLINE &&
+		    !(CONTROL(handshake_skips) && m->t->index == 2))
 			return m;
 	return NULL;
 }
@@ -231,7 +236,7 @@ static struct gc_member *gc_world_await(struct gc_world *w,
 		err = pthread_cond_timedwait(&w->arrived, &w->lock, &deadline);
 	store_seq_cst(&w->is_waiting, false);
 	if (m) {
-		w->missing_thread = m->index;
+		w->missing_thread = m->t->index;
 		add_relaxed(&w->n_cancelled, 1); /* relaxed: statistics */
 	}
 	return m;
@@ -295,12 +300,12 @@ again:
 	missing = NULL;
 	for (m = w->members; m; m = m->next) {
 		/* seq_cst: see gc_world_notify(); acquires what the thread did in gc_world_safepoint() */
-		if (m->is_collector ||
+		if (gc_member_is_collector(m) ||
 		    load_seq_cst(&m->ragged_ack) == load_relaxed(&w->ragged_number))
 			continue;
 		if (gc_world_visit_offline(w, m))
 			goto again;
-		if (CONTROL(handshake_skips) && m->index == 2)
+		if (CONTROL(handshake_skips) && m->t->index == 2)
 			continue;
 		missing = m;
 	}
@@ -334,10 +339,10 @@ uint32_t gc_world_left_out(struct gc_world *w, bool in_stop)
 	pthread_mutex_lock(&w->lock);
 	for (const struct gc_member *m = w->members; AUDIT_BUILD && m; m = m->next)
 		/* Not its state: a thread that wants to run says ONLINE before it sees the stop. */
-		if (!m->is_collector &&
+		if (!gc_member_is_collector(m) &&
 		    (in_stop ? load_seq_cst(&m->is_at_work)
 			     : load_seq_cst(&m->ragged_ack) != load_relaxed(&w->ragged_number)))
-			index = m->index;
+			index = m->t->index;
 	pthread_mutex_unlock(&w->lock);
 	return index;
 }
@@ -358,8 +363,8 @@ uint32_t gc_world_n_not_arrived(struct gc_world *w, uint32_t *first_index)
 	*first_index = UINT32_MAX;
 	pthread_mutex_lock(&w->lock);
 	for (const struct gc_member *m = w->members; m; m = m->next)
-		if (!m->is_collector && load_seq_cst(&m->state) == GC_ONLINE && n++ == 0)
-			*first_index = m->index;
+		if (!gc_member_is_collector(m) && load_seq_cst(&m->state) == GC_ONLINE && n++ == 0)
+			*first_index = m->t->index;
 	pthread_mutex_unlock(&w->lock);
 	return n;
 }

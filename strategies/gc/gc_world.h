@@ -16,7 +16,8 @@
  *   OFFLINE   HELD      the collector             ragged barrier
  *   HELD      OFFLINE   the collector             done with it
  *
- * One thread at a time is the collector; it never counts as a thread of the world.
+ * One thread at a time is the collector; it, and whoever helps it (ROLE_COLLECTOR), never counts as a thread of
+ * the world.
  *
  * STOP, and why nobody slips through.  The collector stores STOP and then reads each thread's state; a thread
  * that wants to run stores ONLINE and then reads STOP.  All four are seq_cst, so in their single order either
@@ -56,10 +57,14 @@ struct gc_member {
 	_Atomic(uint64_t) held_ns_max; /* longest time parked */
 	/* The thread's own word, for gc_world_left_out(): it has seen the world run, and has not arrived since. */
 	_Atomic(bool) is_at_work;
-	bool is_collector;
-	uint32_t index;		/* reclaim_thread.index, for messages */
+	struct reclaim_thread *t;
 	struct gc_member *next; /* under the world's lock */
 };
+
+static inline bool gc_member_is_collector(const struct gc_member *m)
+{
+	return m->t->role == ROLE_COLLECTOR;
+}
 
 struct gc_world {
 	/* Read at every poll, allocation and barrier; written by the collector, under lock: a line of its own. */
@@ -89,7 +94,7 @@ void gc_world_init(struct gc_world *w, const struct clock *clock,
 void gc_world_fini(struct gc_world *w);
 
 /* A thread comes (waits while the world is stopped) and goes.  On the thread itself. */
-void gc_world_join(struct gc_world *w, struct gc_member *m, uint32_t index, bool is_collector);
+void gc_world_join(struct gc_world *w, struct gc_member *m, struct reclaim_thread *t);
 void gc_world_leave(struct gc_world *w, struct gc_member *m);
 
 /* On the thread itself. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_gc_cycle.c - single cycles, step by step: what is freed by which, who can hold one up, what starts one. */
+#include <errno.h>
+
 #include "gc_test.h"
 
 struct fixture {
@@ -168,6 +170,81 @@ static void test_complete(void **state)
 			assert_int_equal(totals.n_allocated[class], totals.n_freed[class]);
 		end(&f);
 	}
+}
+
+/* Several markers: each bucket is marked by one of them, what lives is kept and what died is freed, as by one; and the
+ * helpers do mark. */
+static void check_markers(const char *options, unsigned n_markers)
+{
+	enum { N_KEYS = 40000, N_TRIES = 500 };
+	struct fixture f = begin("mark", options);
+	struct hmap *m = gc_test_map(f.r, f.t, HMAP_PAYLOAD);
+	struct reclaim_totals totals;
+	struct gc_log_cycle c = {0};
+	/* On a small machine the last chunk is often taken before the third of them wakes up. */
+	const unsigned n_wanted = n_markers > 1 ? 2 : 1;
+	unsigned n_most = 0;
+
+	assert_int_equal(f.gc->markers.n_helpers, n_markers - 1);
+	fill(&f, m, N_KEYS);
+	for (uint64_t key = 0; key < N_KEYS; key += 2)
+		assert_true(hmap_delete(m, f.t, key));
+	for (unsigned i = 0; i < N_TRIES && n_most < n_wanted; i++) {
+		collect(&f);
+		assert_true(gc_log_get(&f.gc->log, gc_log_n_cycles(&f.gc->log), &c));
+		assert_true(c.n_markers <= n_markers);
+		assert_true(c.n_buckets_marked >= c.n_buckets);
+		n_most = c.n_markers > n_most ? c.n_markers : n_most;
+	}
+	assert_true(n_most >= n_wanted);
+	for (uint64_t key = 0; key < N_KEYS; key++) {
+		uint64_t value;
+
+		assert_int_equal(hmap_get(m, f.t, key, &value), key % 2);
+		if (key % 2)
+			assert_int_equal(*payload_of(&f, m, key), key + 7);
+	}
+	reclaim_totals(f.r, &totals);
+	assert_int_equal(totals.n_freed[OBJ_VALUE], N_KEYS / 2);
+	hmap_destroy(m, f.t);
+	end(&f);
+}
+
+static void test_markers(void **state)
+{
+	(void)state;
+	check_markers("trigger=hand,markers=1,procs=16", 1);
+	check_markers("trigger=hand,markers=2,procs=16", 2); /* dedicated */
+	check_markers("trigger=hand,markers=4,procs=16", 4);
+	check_markers("trigger=hand,markers=4,procs=4", 4); /* one dedicated, three idle */
+	check_markers("trigger=hand,procs=4", 3);
+	check_markers("trigger=hand,procs=2", 1);
+	check_markers("trigger=hand,procs=64", GC_MAX_MARKERS);
+	check_markers("trigger=hand,markers=4,barrier=off", 4);
+}
+
+/* Helpers are no thread that a user asked for. */
+static void test_markers_take_no_place(void **state)
+{
+	const struct reclaim_config config = {
+		.ops = reclaim_strategy_find("go"),
+		.options = "markers=5",
+		.heap = {.kind = HEAP_SPAN},
+		.clock = &test_clock,
+		.max_threads = 2, /* the collector and one */
+	};
+	struct reclaim_thread *t;
+	char message[256] = "";
+	struct reclaim *r;
+
+	(void)state;
+	assert_int_equal(reclaim_create(&r, &config, message, sizeof(message)), 0);
+	t = reclaim_register(r, ROLE_MUTATOR);
+	assert_non_null(t);
+	assert_null(reclaim_register(r, ROLE_MUTATOR));
+	assert_int_equal(errno, EAGAIN);
+	reclaim_unregister(t);
+	reclaim_destroy(r);
 }
 
 struct held_root {
@@ -631,6 +708,8 @@ int main(void)
 		cmocka_unit_test(test_retired_are_freed),
 		cmocka_unit_test(test_plain_map),
 		cmocka_unit_test(test_complete),
+		cmocka_unit_test(test_markers),
+		cmocka_unit_test(test_markers_take_no_place),
 		cmocka_unit_test(test_root_of_another_kind),
 		cmocka_unit_test(test_false_retention),
 		cmocka_unit_test(test_death_in_marking),

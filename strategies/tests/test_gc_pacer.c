@@ -78,6 +78,22 @@ static void test_runway(void **state)
 	assert_int_equal(gc_pacer_trigger(&p), 17858560);
 }
 
+/* Dedicated ones, then what is left, then none; together what the share says, where rounding leaves no more than it. */
+static void check_marker_shares(const struct gc_pacer *p, double total)
+{
+	double sum = 0;
+
+	assert_true(gc_pacer_marker_share(p, 0) > 0);
+	for (unsigned i = 0; i < 16; i++) {
+		const double share = gc_pacer_marker_share(p, i);
+
+		assert_true(share == 1 || i >= p->n_dedicated);
+		assert_true(share == 0 || i <= p->n_dedicated);
+		sum += share;
+	}
+	assert_true(fabs(sum - total) < 1e-12);
+}
+
 static void test_workers(void **state)
 {
 	static const struct {
@@ -93,6 +109,7 @@ static void test_workers(void **state)
 		gc_pacer_start_cycle(&p, 1);
 		assert_int_equal(p.n_dedicated, expected[i].n_dedicated);
 		assert_true(fabs(p.fractional_share - expected[i].fractional) < 1e-12);
+		check_marker_shares(&p, expected[i].n_procs * 0.25);
 	}
 }
 

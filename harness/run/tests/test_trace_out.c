@@ -30,6 +30,8 @@ static struct report_sample samples[] = {
 	{.time_ns = 20000, .live_bytes = 401, .limbo_bytes = 31, .goal_bytes = 77},
 };
 
+static struct acts_sample acts_written; /* of the stage */
+
 static const struct gc_log_cycle whole = {.begin_ticks = ZERO + 10000,
 					  .stop1_ticks = ZERO + 10100,
 					  .mark_begin_ticks = ZERO + 10300,
@@ -56,6 +58,7 @@ static json_t *write_stage(const struct gc_log *log, uint64_t n_cycles, uint64_t
 	s->window_ticks = 50000;
 	s->n_cycles_end = n_cycles;
 	s->law = (struct law_sample){.events = events, .n = 2, .n_seen = n_seen};
+	s->acts = acts_written;
 	s->sampler.samples = samples;
 	s->sampler.n = 2;
 	trace_out_begin(&t, out, &ns_clock, ZERO);
@@ -152,14 +155,12 @@ static void test_stage(void **state)
 	expect_span(root, "mark", TRACE_OUT_CYCLES, 10.3, 5);
 	expect_span(root, "stop 2", TRACE_OUT_CYCLES, 15.3, 0.3);
 	expect_span(root, "sweep", TRACE_OUT_CYCLES, 15.6, 15);
-	expect_span(root, "stop 1", TRACE_OUT_STOPS, 10.1, 0.2);
-	expect_span(root, "stop 2", TRACE_OUT_STOPS, 15.4, 0.2);
 	expect_moment(root, "flip", TRACE_OUT_CYCLES, 15.4);
 	expect_moment(root, "value", TRACE_OUT_DELETES, 5);
-	expect_moment(root, "value", TRACE_OUT_FREES + 3, 22);
+	expect_moment(root, "value", TRACE_OUT_THREADS + 3, 22);
 	/* Unlinked before the file begins, freed within it. */
 	assert_int_equal(find(root, "i", "bucket", TRACE_OUT_DELETES, &start, &length), 0);
-	expect_moment(root, "bucket", TRACE_OUT_FREES + 3, 22);
+	expect_moment(root, "bucket", TRACE_OUT_THREADS + 3, 22);
 	assert_true(counter(root, "live", 10) == 400);
 	assert_true(counter(root, "limbo", 20) == 31);
 	assert_true(isnan(counter(root, "goal", 10))); /* it has none yet */
@@ -185,9 +186,52 @@ static void test_left_out(void **state)
 	assert_int_equal(dropped(root), 20); /* ten lives, a delete and a free each */
 	json_decref(root);
 	root = write_stage(&log, 3, 2); /* two more than the log has */
-	assert_int_equal(dropped(root), 14);
+	assert_int_equal(dropped(root), 10);
 	json_decref(root);
 	gc_log_fini(&log);
+}
+
+/* What threads did: a row of its own each, with a name; the outer act before the inner one, which was written first;
+ * what began before the stage, and what found no room, counts as dropped. */
+static void test_acts(void **state)
+{
+	struct watched_act acts[] = {
+		{{"stopped", ZERO + 8000, ZERO + 9000}, 3},
+		{{"waits", ZERO + 7000, ZERO + 9500}, 3},
+		{{"mark", ZERO + 7000, ZERO + 20000}, 0},
+		{{"stopped", ZERO + 500, ZERO + 2000}, 3},
+	};
+	struct watched_row rows[] = {{3, ROLE_MUTATOR}, {0, ROLE_COLLECTOR}};
+	json_t *root, *all;
+	size_t at[2] = {0, 0};
+
+	(void)state;
+	acts_written = (struct acts_sample){
+		.acts = acts, .rows = rows, .n_acts = 4, .n_rows = 2, .n_dropped = 6};
+	root = write_stage(NULL, 0, 2);
+	acts_written = (struct acts_sample){0};
+	expect_span(root, "stopped", TRACE_OUT_THREADS + 3, 8, 1);
+	expect_span(root, "waits", TRACE_OUT_THREADS + 3, 7, 2.5);
+	expect_span(root, "mark", TRACE_OUT_THREADS, 7, 13);
+	assert_int_equal(dropped(root), 7);
+	all = json_object_get(root, "traceEvents");
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *e = json_array_get(all, i);
+		const char *name = text_of(json_object_get(e, "args"), "name");
+
+		if (strcmp(text_of(e, "name"), "waits") == 0)
+			at[0] = i;
+		else if (strcmp(text_of(e, "name"), "stopped") == 0)
+			at[1] = i;
+		if (strcmp(text_of(e, "name"), "thread_name") != 0)
+			continue;
+		if (json_integer_value(json_object_get(e, "tid")) == TRACE_OUT_THREADS + 3)
+			assert_string_equal(name, "thread 3: mutator");
+		if (json_integer_value(json_object_get(e, "tid")) == TRACE_OUT_THREADS)
+			assert_string_equal(name, "thread 0: collector");
+	}
+	assert_true(at[0] < at[1]);
+	json_decref(root);
 }
 
 static void test_without_log(void **state)
@@ -207,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stage),
 		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_acts),
 		cmocka_unit_test(test_without_log),
 	};
 

@@ -44,7 +44,8 @@ static uint64_t one_of(uint64_t *state, uint64_t n)
 	return torture_random(state) % n;
 }
 
-/* One choice of each option that has choices, half of the time; and a small batch, which makes frees soon. */
+/* One choice of each option that has choices, half of the time; a small batch, which makes frees soon; and how many
+ * threads mark. */
 static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *text, size_t size)
 {
 	size_t n = 0;
@@ -68,6 +69,11 @@ static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *
 				break;
 		}
 		if (!strcmp(o->name, "batch"))
+			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 16));
+		else if (!strcmp(o->name, "markers"))
+			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 4));
+		else if (!strcmp(o->name,
+				 "procs")) /* more than there are: markers at their shares, too */
 			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 16));
 		if (value[0])
 			n += (size_t)snprintf(text + n, size - n, "%s%s=%s", n ? "," : "", o->name,
