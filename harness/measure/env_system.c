@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* env_system.c - facts about the kernel, memory, limits, and what else runs at the moment. */
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #if defined(__GLIBC__)
@@ -269,6 +271,42 @@ static void env_steal_since_boot(struct env *env)
 		share > 0.01 ? "the hypervisor takes the processor away" : NULL, NULL);
 }
 
+/* Which threads this process's go before, and which before them. */
+static void env_scheduling(struct env *env)
+{
+	static const struct {
+		int policy;
+		const char *name;
+	} names[] = {{SCHED_OTHER, "other"},
+		     {SCHED_BATCH, "batch"},
+		     {SCHED_IDLE, "idle"},
+		     {SCHED_FIFO, "fifo"},
+		     {SCHED_RR, "rr"}};
+	const int policy = sched_getscheduler(0) & ~SCHED_RESET_ON_FORK;
+	const bool is_real_time = policy == SCHED_FIFO || policy == SCHED_RR;
+	const int nice = getpriority(PRIO_PROCESS, 0);
+	const bool is_behind = !is_real_time && (nice > 0 || policy != SCHED_OTHER);
+	struct sched_param param = {0};
+	const char *name = "unknown";
+	char text[64];
+
+	if (*env->root) {
+		env_put(env, false, "process.scheduling", "unknown", ENV_INFO, NULL, NULL);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].policy == policy)
+			name = names[i].name;
+	sched_getparam(0, &param);
+	if (is_real_time)
+		snprintf(text, sizeof(text), "%s, real-time priority %d", name,
+			 param.sched_priority);
+	else
+		snprintf(text, sizeof(text), "%s, nice %d", name, nice);
+	env_put(env, false, "process.scheduling", text, is_behind ? ENV_WARN : ENV_INFO,
+		is_behind ? "other work on the machine goes first" : NULL, NULL);
+}
+
 void env_collect_system(struct env *env)
 {
 	env_kernel(env);
@@ -280,4 +318,5 @@ void env_collect_system(struct env *env)
 	env_pressure(env, "memory");
 	env_pressure(env, "io");
 	env_steal_since_boot(env);
+	env_scheduling(env);
 }

@@ -2,6 +2,7 @@
 /* test_env.c - the environment record over made-up /proc and /sys trees: good, bad and absent files. */
 #include <errno.h>
 #include <ftw.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -299,6 +301,25 @@ static void test_id(void **state)
 	tree_remove(root);
 }
 
+/* The last of all: this process stays as nice as that. */
+static void test_scheduling(void **state)
+{
+	const struct sched_param param = {0};
+	struct env *env;
+	char text[32];
+
+	(void)state;
+	assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &param), 0);
+	assert_int_equal(setpriority(PRIO_PROCESS, 0, 19), 0);
+	snprintf(text, sizeof(text), "other, nice %d", getpriority(PRIO_PROCESS, 0));
+	env = collect("");
+	has(env, "process.scheduling", text, ENV_WARN);
+	env_destroy(env);
+	env = collect("/nonexistent");
+	has(env, "process.scheduling", "unknown", ENV_INFO);
+	env_destroy(env);
+}
+
 static void test_add(void **state)
 {
 	struct env *env = collect("/nonexistent");
@@ -416,7 +437,7 @@ int main(void)
 		cmocka_unit_test(test_add),	  cmocka_unit_test(test_steal),
 		cmocka_unit_test(test_json),	  cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_here),	  cmocka_unit_test(test_cgroup_smallest),
-		cmocka_unit_test(test_cgroup_v1),
+		cmocka_unit_test(test_cgroup_v1), cmocka_unit_test(test_scheduling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
