@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bench.c - measuring the peers: all tables of one size stand side by side, and each round gives every peer one
- * slice of time, in an order that moves on by one each round. */
+/* bench.c - measuring the peers: all tables of one size stand side by side, fresh and aged ones, and each round gives
+ * every table one slice of time, in an order that moves on by one each round. */
 #include "peers/bench.h"
 
 #include <errno.h>
@@ -12,8 +12,11 @@
 
 #include "clock.h"
 
+enum { FRESH, AGED, N_AGES };
+
 struct bench_thread {
 	const struct peer *peer;
+	void (*run)(struct peer_thread *t, struct peer_work *work, const struct peer *peer);
 	struct peer_table *table;
 	struct peer_work work;
 	_Atomic(unsigned) *n_ready;
@@ -21,6 +24,17 @@ struct bench_thread {
 	bool has_failed;
 	pthread_t thread;
 };
+
+static void bench_run(struct peer_thread *t, struct peer_work *work, const struct peer *peer)
+{
+	peer->run(t, work);
+}
+
+/* Through its functions, for ageing: what is timed with gets only is aged by all operations too. */
+static void bench_run_any(struct peer_thread *t, struct peer_work *work, const struct peer *peer)
+{
+	peer_loop(t, work, peer->get, peer->insert, peer->remove, peer->poll);
+}
 
 static void *bench_thread(void *arg)
 {
@@ -35,7 +49,7 @@ static void *bench_thread(void *arg)
 	/* acquire: pairs with the release in bench_slice(). */
 	while (!load_acquire(b->go))
 		sched_yield();
-	b->peer->run(t, &b->work);
+	b->run(t, &b->work, b->peer);
 	b->peer->end(t);
 	return NULL;
 }
@@ -50,9 +64,11 @@ static void bench_sleep(uint64_t ns)
 }
 
 /* One peer runs one mix for one slice.  Operations per second, or 0: it could not. */
-static double bench_slice(const struct peer *peer, struct peer_table *table, unsigned n_threads,
-			  const struct bench_mix *mix, uint64_t mask, uint64_t slice_ns,
-			  uint64_t seed)
+static double bench_slice(const struct peer *peer, struct peer_table *table,
+			  void (*run)(struct peer_thread *, struct peer_work *,
+				      const struct peer *),
+			  unsigned n_threads, const struct bench_mix *mix, uint64_t mask,
+			  uint64_t slice_ns, uint64_t seed)
 {
 	/* Shares of 128.  As many inserts as deletes where the mix has: otherwise the table drifts. */
 	const unsigned inserts = (mix->insert_pct * 128 + 50) / 100;
@@ -67,6 +83,7 @@ static double bench_slice(const struct peer *peer, struct peer_table *table, uns
 	for (unsigned i = 0; i < n_threads; i++) {
 		threads[i] = (struct bench_thread){
 			.peer = peer,
+			.run = run,
 			.table = table,
 			.n_ready = &n_ready,
 			.go = &go,
@@ -110,25 +127,31 @@ static bool bench_stops(const struct bench_options *o)
 	return o->is_interrupted && *o->is_interrupted;
 }
 
-static int bench_rounds(const struct bench_options *o, struct peer_table *const *tables,
-			struct bench_cell *cell)
+/* One mix: every table of every age in each round. */
+static int bench_rounds(const struct bench_options *o,
+			struct peer_table *const tables[N_AGES][BENCH_MAX_PEERS],
+			struct bench_cell *const cells[N_AGES], unsigned n_ages)
 {
-	const uint64_t mask = 2 * cell->keys - 1;
+	const struct bench_mix *mix = cells[FRESH]->mix;
+	const unsigned n = n_ages * o->n_peers, threads = cells[FRESH]->threads;
+	const uint64_t mask = 2 * cells[FRESH]->keys - 1;
 
-	for (unsigned p = 0; p < o->n_peers; p++)
-		cell->took_part[p] = bench_takes_part(o->peers[p], cell->mix, cell->threads);
+	for (unsigned a = 0; a < n_ages; a++)
+		for (unsigned p = 0; p < o->n_peers; p++)
+			cells[a]->took_part[p] = bench_takes_part(o->peers[p], mix, threads);
 	for (unsigned r = 0; r < o->n_rounds; r++)
-		for (unsigned i = 0; i < o->n_peers; i++) {
-			const unsigned p = (i + r) % o->n_peers;
+		for (unsigned i = 0; i < n; i++) {
+			/* A peer's ages follow each other, the younger first in every second round. */
+			const unsigned p = (i / n_ages + r) % o->n_peers, a = (i + r) % n_ages;
+			double *rate = &cells[a]->ops_per_s[p][r];
 
 			if (bench_stops(o))
 				return -EINTR;
-			if (!cell->took_part[p])
+			if (!cells[a]->took_part[p])
 				continue;
-			cell->ops_per_s[p][r] =
-				bench_slice(o->peers[p], tables[p], cell->threads, cell->mix, mask,
-					    o->slice_ns, o->seed + r);
-			if (cell->ops_per_s[p][r] <= 0)
+			*rate = bench_slice(o->peers[p], tables[a][p], bench_run, threads, mix,
+					    mask, o->slice_ns, o->seed + r);
+			if (*rate <= 0)
 				return -ENOMEM;
 		}
 	return 0;
@@ -150,25 +173,39 @@ static int bench_prefill(const struct peer *peer, struct peer_table *table, uint
 	return 0;
 }
 
-static int bench_make_tables(const struct bench_options *o, uint64_t keys, unsigned threads,
-			     struct peer_table **tables, char *message, size_t message_size)
+/* NULL: with a message. */
+static struct peer_table *bench_make_table(const struct bench_options *o, const struct peer *peer,
+					   uint64_t keys, unsigned threads, char *message,
+					   size_t message_size)
 {
-	for (unsigned p = 0; p < o->n_peers; p++) {
-		const struct peer_config config = {
-			.peer = o->peers[p], .keys = keys, .threads = threads, .seed = o->seed};
-		int err;
+	const struct peer_config config = {
+		.peer = peer, .keys = keys, .threads = threads, .seed = o->seed};
+	struct peer_table *table = peer->create(&config, message, message_size);
 
-		if (threads > 1 && o->peers[p]->is_single_thread)
-			continue;
-		tables[p] = o->peers[p]->create(&config, message, message_size);
-		if (!tables[p])
-			return -ENOMEM;
-		if (o->huge_pages)
-			peers_pages_advise();
-		err = bench_prefill(o->peers[p], tables[p], keys);
-		if (err)
-			return err;
+	if (!table)
+		return NULL;
+	if (o->huge_pages)
+		peers_pages_advise();
+	if (bench_prefill(peer, table, keys)) {
+		peer->destroy(table);
+		return NULL;
 	}
+	return table;
+}
+
+static int bench_make_tables(const struct bench_options *o, uint64_t keys, unsigned threads,
+			     unsigned n_ages, struct peer_table *tables[N_AGES][BENCH_MAX_PEERS],
+			     char *message, size_t message_size)
+{
+	for (unsigned p = 0; p < o->n_peers; p++)
+		for (unsigned a = 0; a < n_ages; a++) {
+			if (threads > 1 && o->peers[p]->is_single_thread)
+				continue;
+			tables[a][p] = bench_make_table(o, o->peers[p], keys, threads, message,
+							message_size);
+			if (!tables[a][p])
+				return -ENOMEM;
+		}
 	if (o->huge_pages)
 		peers_pages_advise();
 	return 0;
@@ -182,43 +219,54 @@ static int bench_age(const struct bench_options *o, struct peer_table *const *ta
 	for (unsigned p = 0; p < o->n_peers; p++) {
 		if (bench_stops(o))
 			return -EINTR;
-		/* What takes part in gets only is aged too: its table is a map like the others. */
-		if (tables[p] && !o->peers[p]->is_gets_only &&
-		    bench_slice(o->peers[p], tables[p], threads, &bench_ageing, 2 * keys - 1,
-				o->age_ns, o->seed + 1000) <= 0)
+		if (tables[p] &&
+		    bench_slice(o->peers[p], tables[p], bench_run_any, threads, &bench_ageing,
+				2 * keys - 1, o->age_ns, o->seed + 1000) <= 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
+static void bench_look(const struct bench_options *o, struct peer_table *const *tables,
+		       struct bench_cell *cell)
+{
+	for (unsigned p = 0; p < o->n_peers; p++)
+		cell->bytes[p] =
+			tables[p] && o->peers[p]->bytes ? o->peers[p]->bytes(tables[p]) : 0;
+}
+
 int bench_size(const struct bench_options *o, uint64_t keys, unsigned threads,
 	       struct bench_cell *cells, unsigned *n_cells, char *message, size_t message_size)
 {
-	struct peer_table *tables[BENCH_MAX_PEERS] = {NULL};
+	struct peer_table *tables[N_AGES][BENCH_MAX_PEERS] = {{NULL}};
+	const unsigned n_ages = o->age_ns ? N_AGES : 1;
 	int err;
 
 	*n_cells = 0;
 	snprintf(message, message_size, "out of memory or threads at %llu keys",
 		 (unsigned long long)keys);
-	err = bench_make_tables(o, keys, threads, tables, message, message_size);
-	for (int aged = 0; !err && aged <= (o->age_ns > 0); aged++) {
-		if (aged)
-			err = bench_age(o, tables, keys, threads);
-		for (unsigned m = 0; !err && m < o->n_mixes; m++) {
-			struct bench_cell *cell = &cells[*n_cells];
+	err = bench_make_tables(o, keys, threads, n_ages, tables, message, message_size);
+	if (!err && n_ages > AGED)
+		err = bench_age(o, tables[AGED], keys, threads);
+	for (unsigned m = 0; !err && m < o->n_mixes; m++) {
+		struct bench_cell *of_age[N_AGES] = {NULL};
 
-			*cell = (struct bench_cell){.keys = keys,
-						    .threads = threads,
-						    .is_aged = aged,
-						    .mix = &o->mixes[m]};
-			err = bench_rounds(o, tables, cell);
-			if (!err)
-				++*n_cells;
+		for (unsigned a = 0; a < n_ages; a++) {
+			of_age[a] = &cells[m * n_ages + a];
+			*of_age[a] = (struct bench_cell){.keys = keys,
+							 .threads = threads,
+							 .is_aged = a == AGED,
+							 .mix = &o->mixes[m]};
+			bench_look(o, tables[a], of_age[a]);
 		}
+		err = bench_rounds(o, tables, of_age, n_ages);
+		if (!err)
+			*n_cells += n_ages;
 	}
-	for (unsigned p = 0; p < o->n_peers; p++)
-		if (tables[p])
-			o->peers[p]->destroy(tables[p]);
+	for (unsigned a = 0; a < N_AGES; a++)
+		for (unsigned p = 0; p < o->n_peers; p++)
+			if (tables[a][p])
+				o->peers[p]->destroy(tables[a][p]);
 	return err;
 }
 
@@ -242,22 +290,28 @@ double bench_median(const double *values, unsigned n)
 	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-struct bench_ratio bench_ratio(const struct bench_cell *cell, int over, int under,
-			       unsigned n_rounds)
+struct bench_ratio bench_ratio_of(const struct bench_cell *cell, int over,
+				  const struct bench_cell *under_cell, int under, unsigned n_rounds)
 {
 	struct bench_ratio ratio = {NAN, INFINITY, 0, false};
 	double ratios[BENCH_MAX_ROUNDS];
 
-	if (over < 0 || under < 0 || !cell->took_part[over] || !cell->took_part[under])
+	if (over < 0 || under < 0 || !cell->took_part[over] || !under_cell->took_part[under])
 		return ratio;
 	for (unsigned r = 0; r < n_rounds; r++) {
-		ratios[r] = cell->ops_per_s[over][r] / cell->ops_per_s[under][r];
+		ratios[r] = cell->ops_per_s[over][r] / under_cell->ops_per_s[under][r];
 		ratio.min = fmin(ratio.min, ratios[r]);
 		ratio.max = fmax(ratio.max, ratios[r]);
 	}
 	ratio.median = bench_median(ratios, n_rounds);
 	ratio.is_known = true;
 	return ratio;
+}
+
+struct bench_ratio bench_ratio(const struct bench_cell *cell, int over, int under,
+			       unsigned n_rounds)
+{
+	return bench_ratio_of(cell, over, cell, under, n_rounds);
 }
 
 int bench_find(const struct bench_options *o, const char *name)

@@ -28,7 +28,7 @@ struct bench_options {
 	unsigned n_peers;
 	unsigned n_rounds;
 	uint64_t slice_ns; /* one measurement of one peer */
-	uint64_t age_ns;   /* of 50/25/25 before the aged cells; 0: no aged cells */
+	uint64_t age_ns;   /* of 50/25/25 for the aged tables, before any round; 0: none */
 	bool huge_pages;
 	uint64_t seed;
 	const volatile sig_atomic_t *is_interrupted; /* stop after the slice that runs */
@@ -41,10 +41,12 @@ struct bench_cell {
 	bool is_aged;
 	const struct bench_mix *mix;
 	bool took_part[BENCH_MAX_PEERS];
+	uint64_t bytes[BENCH_MAX_PEERS]; /* held from the system before the rounds; 0: not told */
 	double ops_per_s[BENCH_MAX_PEERS][BENCH_MAX_ROUNDS];
 };
 
-/* Measure all cells of one size and thread count into cells[] (2 * n_mixes at most); *n_cells receives how many.
+/* Measure all cells of one size and thread count into cells[] (2 * n_mixes at most, a
+ * mix's fresh cell before its aged one); *n_cells receives how many.
  * 0, -EINTR, or -ENOMEM with a message. */
 int bench_size(const struct bench_options *o, uint64_t keys, unsigned threads,
 	       struct bench_cell *cells, unsigned *n_cells, char *message, size_t message_size);
@@ -59,6 +61,10 @@ struct bench_ratio {
 /* Of one peer over another, by index. */
 struct bench_ratio bench_ratio(const struct bench_cell *cell, int over, int under,
 			       unsigned n_rounds);
+/* Of a peer in one cell over a peer in another of the same rounds: a table that was aged over a fresh one. */
+struct bench_ratio bench_ratio_of(const struct bench_cell *cell, int over,
+				  const struct bench_cell *under_cell, int under,
+				  unsigned n_rounds);
 /* Index of the peer of that name, or -1: not chosen. */
 int bench_find(const struct bench_options *o, const char *name);
 /* The fastest (by median) of the libraries in this cell, or -1.  With `prefix`: of those whose name begins so. */

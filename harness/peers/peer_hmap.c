@@ -74,6 +74,14 @@ out:
 	return NULL;
 }
 
+static uint64_t hmap_peer_bytes(const struct peer_table *table)
+{
+	struct heap_stats stats;
+
+	heap_stats(reclaim_heap(table->r), &stats);
+	return stats.os_bytes;
+}
+
 static struct peer_thread *hmap_peer_begin(struct peer_table *table)
 {
 	struct peer_thread *t = calloc(1, sizeof(*t)); /* freed in hmap_peer_end() */
@@ -199,7 +207,8 @@ static bool hmap_batch_get(struct peer_thread *t, uint64_t key, uint64_t *value)
 #define HMAP_PEER                                                                                  \
 	.kind = PEER_MAP, .create = hmap_peer_create, .destroy = hmap_peer_destroy,                \
 	.begin = hmap_peer_begin, .end = hmap_peer_end, .get = hmap_peer_get,                      \
-	.insert = hmap_peer_insert, .remove = hmap_peer_remove, .poll = hmap_peer_poll
+	.insert = hmap_peer_insert, .remove = hmap_peer_remove, .poll = hmap_peer_poll,            \
+	.bytes = hmap_peer_bytes
 
 const struct peer peer_hmap_sweepgen = {
 	HMAP_PEER,
@@ -241,4 +250,5 @@ const struct peer peer_hmap_batch = {
 	.remove = hmap_peer_remove,
 	.poll = hmap_peer_poll,
 	.run = hmap_batch_run,
+	.bytes = hmap_peer_bytes,
 };

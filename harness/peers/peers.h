@@ -61,6 +61,8 @@ struct peer {
 	bool (*remove)(struct peer_thread *t, uint64_t key); /* true if it was there */
 	void (*poll)(struct peer_thread *t);		     /* every PEER_POLL_OPS operations */
 	void (*run)(struct peer_thread *t, struct peer_work *work);
+	/* Bytes its heap holds from the system; NULL: it has none of its own.  While no thread operates. */
+	uint64_t (*bytes)(const struct peer_table *table);
 };
 
 /* NULL-terminated; those whose library is absent are missing. */

@@ -129,33 +129,29 @@ static void goals_add(const struct bench_options *o, const struct bench_cell *ce
 	summary_add(&s[GOAL_IMMEDIATE], bench_ratio(cell, map, bench_find(o, "hmap-immediate"), n));
 }
 
-static double goals_ageing(const struct bench_options *o, const struct bench_cell *fresh,
-			   const struct bench_cell *aged, int peer)
-{
-	return bench_median(aged->ops_per_s[peer], o->n_rounds) /
-	       bench_median(fresh->ops_per_s[peer], o->n_rounds);
-}
-
-/* Aged against fresh: the same peer at another time, so without pairs of rounds.  What the libraries lost or gained
- * from the one time to the other tells the machine's share. */
+/* Aged against fresh, in the same rounds, and beside it what ageing does to the libraries. */
 static void goals_print_aged(const struct bench_options *o, const struct bench_cell *fresh,
 			     const struct bench_cell *aged, int map)
 {
+	const struct bench_ratio ratio = bench_ratio_of(aged, map, fresh, map, o->n_rounds);
 	double log_sum = 0;
 	unsigned n = 0;
 
 	printf("  map, gets, aged over fresh, ");
 	bench_print_keys(aged->keys);
-	printf(" keys, %u thread%-2s      %5.2f", aged->threads, aged->threads > 1 ? "s" : "",
-	       goals_ageing(o, fresh, aged, map));
+	printf(" keys, %u thread%-2s      %5.2f   %5.2f .. %5.2f         ", aged->threads,
+	       aged->threads > 1 ? "s" : "", ratio.median, ratio.min, ratio.max);
+	if (aged->bytes[map] && fresh->bytes[map])
+		printf("memory %.2f", (double)aged->bytes[map] / (double)fresh->bytes[map]);
 	for (unsigned p = 0; p < o->n_peers; p++)
 		if (o->peers[p]->kind == PEER_LIBRARY && aged->took_part[p]) {
-			log_sum += log(goals_ageing(o, fresh, aged, (int)p));
+			log_sum += log(
+				bench_ratio_of(aged, (int)p, fresh, (int)p, o->n_rounds).median);
 			n++;
 		}
 	if (n)
-		printf("   libraries %.2f", exp(log_sum / n));
-	printf("%s\n", aged->keys == 1u << 20 ? "   must 0.9" : "");
+		printf(", libraries %.2f", exp(log_sum / n));
+	printf("%s\n", aged->keys == 1u << 20 ? ", must 0.9" : "");
 }
 
 static void goals_print_ageing(const struct bench_options *o, const struct bench_cell *cells,
@@ -165,13 +161,10 @@ static void goals_print_ageing(const struct bench_options *o, const struct bench
 
 	if (map < 0)
 		return;
-	for (unsigned a = 0; a < n_cells; a++)
-		for (unsigned f = 0; f < n_cells; f++)
-			if (cells[a].is_aged && !cells[f].is_aged &&
-			    cells[a].keys == cells[f].keys &&
-			    cells[a].threads == cells[f].threads && cells[a].mix == cells[f].mix &&
-			    cells[a].mix->get_pct == 100)
-				goals_print_aged(o, &cells[f], &cells[a], map);
+	/* A mix's aged cell follows its fresh one. */
+	for (unsigned a = 1; a < n_cells; a++)
+		if (cells[a].is_aged && cells[a].mix->get_pct == 100)
+			goals_print_aged(o, &cells[a - 1], &cells[a], map);
 }
 
 void bench_print_goals(const struct bench_options *o, const struct bench_cell *cells,

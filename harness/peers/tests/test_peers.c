@@ -73,6 +73,7 @@ static void test_figures(void **state)
 	const double odd[] = {5, 1, 3}, even[] = {4, 1, 3, 2};
 	struct bench_cell cell = {.took_part = {true, true, false},
 				  .ops_per_s = {{10, 40, 30}, {10, 10, 10}, {1, 1, 1}}};
+	const struct bench_cell aged = {.took_part = {false, true}, .ops_per_s = {{0}, {5, 10, 2}}};
 	struct bench_ratio ratio;
 
 	(void)state;
@@ -83,6 +84,9 @@ static void test_figures(void **state)
 	assert_true(ratio.is_known && ratio.median == 3 && ratio.min == 1 && ratio.max == 4);
 	assert_false(bench_ratio(&cell, 0, 2, 3).is_known);
 	assert_false(bench_ratio(&cell, -1, 0, 3).is_known);
+	ratio = bench_ratio_of(&cell, 1, &aged, 1, 3);
+	assert_true(ratio.is_known && ratio.median == 2 && ratio.min == 1 && ratio.max == 5);
+	assert_false(bench_ratio_of(&cell, 0, &aged, 0, 3).is_known);
 }
 
 /* A whole size, very short: each chosen peer gets a rate in each cell it takes part in. */
@@ -101,6 +105,11 @@ static void test_a_size(void **state)
 		o.peers[o.n_peers] = peers[o.n_peers];
 	assert_int_equal(bench_size(&o, 1024, 2, cells, &n, message, sizeof(message)), 0);
 	assert_int_equal(n, 4);
+	for (unsigned c = 0; c < n; c++) {
+		assert_int_equal(cells[c].is_aged, c % 2); /* beside the fresh one of its mix */
+		assert_ptr_equal(cells[c].mix, &o.mixes[c / 2]);
+		assert_true(cells[c].bytes[bench_find(&o, "hmap-sweepgen")] > 1024 * 16);
+	}
 	for (unsigned c = 0; c < n; c++)
 		for (unsigned p = 0; p < o.n_peers; p++) {
 			const bool takes_part =
