@@ -52,7 +52,8 @@ static inline uint64_t clock_ticks(const struct clock *c)
 /* A difference of two stamps, in ns; a negative difference (skew) is 0. */
 static inline uint64_t clock_delta_ns(const struct clock *c, uint64_t from, uint64_t to)
 {
-	return to > from ? (uint64_t)((double)(to - from) * c->ns_per_tick) : 0;
+	/* Signed: one instruction to and from double, where unsigned takes ten. */
+	return to > from ? (uint64_t)(int64_t)((double)(int64_t)(to - from) * c->ns_per_tick) : 0;
 }
 
 static inline uint64_t clock_ns_to_ticks(const struct clock *c, uint64_t ns)

@@ -241,6 +241,18 @@ struct heap_stamps *heap_stamps(const struct heap *h, const void *obj)
 	return &s->stamps[heap_span_index(s, obj)];
 }
 
+struct heap_facts heap_facts(const struct heap *h, const void *obj)
+{
+	const struct heap_span *s;
+
+	if (unlikely(h->look.kind != HEAP_SPAN))
+		return (struct heap_facts){malloc_heap_class(obj), malloc_heap_bytes(obj),
+					   h->config.stamps ? malloc_heap_stamps(obj) : NULL};
+	s = heap_span_of(h, obj);
+	return (struct heap_facts){(enum obj_class)s->class, s->object_bytes,
+				   s->stamps ? &s->stamps[heap_span_index(s, obj)] : NULL};
+}
+
 bool heap_is_object(const struct heap *h, const void *obj)
 {
 	const struct heap_audit *audit = h->config.audit;

@@ -112,6 +112,14 @@ void *heap_node_object(const struct heap *h,
 		       const void *node); /* the way back; cost: ~5 ns (span) */
 struct heap_stamps *heap_stamps(const struct heap *h, const void *obj); /* NULL if !config.stamps */
 
+/* Class, bytes and stamps by one look: what each retire and each free ask for. */
+struct heap_facts {
+	enum obj_class class;
+	size_t bytes;
+	struct heap_stamps *stamps;
+};
+struct heap_facts heap_facts(const struct heap *h, const void *obj);
+
 /* Tell whether `obj` is a currently allocated object's start.  For audits; slow: malloc walks the list of
  * all objects. */
 bool heap_is_object(const struct heap *h, const void *obj);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "atomic.h"
+
 const char *const life_phase_names[LIFE_N_PHASES] = {
 	[LIFE_TOTAL] = "total", [LIFE_GHOST] = "ghost", [LIFE_GRACE] = "grace",
 	[LIFE_SWEEP] = "sweep", [LIFE_LIMBO] = "limbo",
@@ -31,7 +33,7 @@ int life_recorder_init(struct life_recorder *rec, const struct clock *clock)
 		for (unsigned state = 0; state < LIFE_N_STATES; state++) {
 			if (!life_is_tracked((enum obj_class) class))
 				continue;
-			rec->hist[class][state] = calloc(LIFE_N_PHASES, sizeof(struct life_hist));
+			rec->hist[class][state] = calloc(LIFE_BRIEF + 1, sizeof(struct life_hist));
 			if (rec->hist[class][state] == NULL) {
 				life_recorder_fini(rec);
 				return -ENOMEM;
@@ -68,7 +70,7 @@ void life_stage_begin(struct life_recorder *rec, uint64_t now_ticks)
 			struct life_hist *h = rec->hist[class][state];
 
 			/* Untouched pages stay untouched. */
-			for (unsigned p = 0; h != NULL && p < LIFE_N_PHASES; p++)
+			for (unsigned p = 0; h != NULL && p <= LIFE_BRIEF; p++)
 				if (!life_hist_is_empty(&h[p]))
 					memset(&h[p], 0, sizeof(h[p]));
 		}
@@ -86,6 +88,15 @@ static void life_enter(const struct life_recorder *rec, struct life_hist *h, uin
 	}
 }
 
+static inline void life_end(struct life_hist *h, uint64_t ns)
+{
+	h->events[hist_bin(ns)]++;
+	h->n_events++;
+	h->sum_event_ns += (double)(int64_t)ns;
+	if (ns > h->max_event_ns)
+		h->max_event_ns = ns;
+}
+
 static void life_event(const struct life_recorder *rec, struct life_hist *h, uint64_t from,
 		       uint64_t to)
 {
@@ -94,11 +105,7 @@ static void life_event(const struct life_recorder *rec, struct life_hist *h, uin
 	if (to < rec->stage_begin_ticks)
 		return; /* it ended in an earlier stage and was counted there */
 	life_enter(rec, h, from);
-	h->events[hist_bin(ns)]++;
-	h->n_events++;
-	h->sum_event_ns += (double)ns;
-	if (ns > h->max_event_ns)
-		h->max_event_ns = ns;
+	life_end(h, ns);
 	if (ns >> HIST_MAX_BITS)
 		h->n_clipped++;
 }
@@ -124,10 +131,11 @@ static void life_add_limbo(struct life_recorder *rec, enum obj_class class, size
 	if (class == OBJ_EVACUATED_BUCKET)
 		return;
 	const uint64_t from = retired > rec->stage_begin_ticks ? retired : rec->stage_begin_ticks;
-	const double ticks = end > from ? (double)(end - from) : 0;
+	/* Signed: one instruction, where unsigned takes ten. */
+	const double ticks = end > from ? (double)(int64_t)(end - from) : 0;
 
 	rec->limbo_object_ticks += ticks;
-	rec->limbo_byte_ticks += ticks * (double)bytes;
+	rec->limbo_byte_ticks += ticks * (double)(int64_t)bytes;
 }
 
 static struct life_hist *life_hists(struct life_recorder *rec, enum obj_class class,
@@ -142,32 +150,56 @@ static uint64_t life_dead_ticks(const struct heap_stamps *stamps)
 	return stamps->dead_ticks & ~(uint64_t)1;
 }
 
+/* Any life that has ended. */
+static void __attribute__((noinline))
+life_record_any(const struct life_recorder *rec, struct life_hist *h, uint64_t dead,
+		uint64_t retired, uint64_t safe_ticks, uint64_t freed_ticks)
+{
+	life_event(rec, &h[LIFE_TOTAL], dead, freed_ticks);
+	life_event(rec, &h[LIFE_GHOST], dead, retired);
+	life_event(rec, &h[LIFE_LIMBO], retired, freed_ticks);
+	if (safe_ticks == LIFE_SAFE_UNKNOWN)
+		return;
+	life_event(rec, &h[LIFE_GRACE], retired, safe_ticks);
+	life_event(rec, &h[LIFE_SWEEP], safe_ticks, freed_ticks);
+}
+
+static inline void life_add(struct life_hist *h, uint64_t ns)
+{
+	h->n_from_zero++;
+	life_end(h, ns);
+}
+
 void life_record_free(struct life_recorder *rec, enum obj_class class, size_t bytes,
 		      const struct heap_stamps *stamps, uint64_t safe_ticks, uint64_t freed_ticks)
 {
-	const uint64_t retired = stamps->retired_ticks;
+	const uint64_t begin = rec->stage_begin_ticks, retired = stamps->retired_ticks;
 	const uint64_t dead = life_dead_ticks(stamps);
+	const uint64_t ns = clock_delta_ns(rec->clock, retired, freed_ticks);
+	struct life_hist *h = life_hists(rec, class, stamps);
 
-	if (retired == 0) {
+	if (unlikely(retired == 0)) {
 		rec->n_skipped++;
 		return;
 	}
 	life_add_limbo(rec, class, bytes, retired, freed_ticks);
-	if (rec->observe != NULL)
+	if (unlikely(rec->observe != NULL))
 		rec->observe(rec->observe_ctx, class, stamps, safe_ticks, freed_ticks);
-	struct life_hist *h = life_hists(rec, class, stamps);
-
-	if (h == NULL)
+	if (unlikely(h == NULL))
 		return;
-	life_event(rec, &h[LIFE_TOTAL], dead, freed_ticks);
-	life_event(rec, &h[LIFE_GHOST], dead, retired);
-	life_event(rec, &h[LIFE_LIMBO], retired, freed_ticks);
-	if (safe_ticks == LIFE_SAFE_UNKNOWN) {
+	if (safe_ticks == LIFE_SAFE_UNKNOWN)
 		rec->n_hidden_safe++;
+	/* What most lives are: dead when retired, ended in the stage they began in. */
+	if (unlikely(dead != (retired & ~(uint64_t)1) || dead < begin || freed_ticks < begin ||
+		     safe_ticks < begin || ns >> HIST_MAX_BITS)) {
+		life_record_any(rec, h, dead, retired, safe_ticks, freed_ticks);
 		return;
 	}
-	life_event(rec, &h[LIFE_GRACE], retired, safe_ticks);
-	life_event(rec, &h[LIFE_SWEEP], safe_ticks, freed_ticks);
+	life_add(&h[LIFE_BRIEF], ns);
+	if (safe_ticks == LIFE_SAFE_UNKNOWN)
+		return;
+	life_add(&h[LIFE_GRACE], clock_delta_ns(rec->clock, retired, safe_ticks));
+	life_add(&h[LIFE_SWEEP], clock_delta_ns(rec->clock, safe_ticks, freed_ticks));
 }
 
 /* The phases after `retired` of an object the stage's end found unfreed. */
@@ -228,6 +260,29 @@ void life_hist_merge(struct life_hist *into, const struct life_hist *from)
 		into->max_censored_ns = from->max_censored_ns;
 }
 
+/* Brief lives: their limbo is the whole of them, and their ghost nothing. */
+static void life_add_brief(struct life_hist *into, const struct life_hist *brief)
+{
+	life_hist_merge(&into[LIFE_TOTAL], brief);
+	life_hist_merge(&into[LIFE_LIMBO], brief);
+	into[LIFE_GHOST].n_from_zero += brief->n_events;
+	into[LIFE_GHOST].n_events += brief->n_events;
+	into[LIFE_GHOST].events[0] += brief->n_events;
+}
+
+void life_recorder_settle(struct life_recorder *rec)
+{
+	for (unsigned class = 0; class < OBJ_N_CLASSES; class ++)
+		for (unsigned state = 0; state < LIFE_N_STATES; state++) {
+			struct life_hist *h = rec->hist[class][state];
+
+			if (h == NULL || life_hist_is_empty(&h[LIFE_BRIEF]))
+				continue;
+			life_add_brief(h, &h[LIFE_BRIEF]);
+			memset(&h[LIFE_BRIEF], 0, sizeof(h[LIFE_BRIEF]));
+		}
+}
+
 void life_recorder_merge(struct life_recorder *into, const struct life_recorder *from)
 {
 	into->n_skipped += from->n_skipped;
@@ -238,9 +293,10 @@ void life_recorder_merge(struct life_recorder *into, const struct life_recorder 
 		for (unsigned state = 0; state < LIFE_N_STATES; state++) {
 			if (into->hist[class][state] == NULL || from->hist[class][state] == NULL)
 				continue;
-			for (unsigned p = 0; p < LIFE_N_PHASES; p++)
+			for (unsigned p = 0; p <= LIFE_BRIEF; p++)
 				life_hist_merge(&into->hist[class][state][p],
 						&from->hist[class][state][p]);
 		}
 	}
+	life_recorder_settle(into);
 }

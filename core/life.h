@@ -29,6 +29,10 @@
 enum life_phase { LIFE_TOTAL, LIFE_GHOST, LIFE_GRACE, LIFE_SWEEP, LIFE_LIMBO, LIFE_N_PHASES };
 extern const char *const life_phase_names[LIFE_N_PHASES]; /* "total", "ghost", ... as in the CSV */
 
+/* Behind a recorder's phases: lives that died when they were retired and ended inside the stage, which are most.
+ * Counted once instead of as total, ghost and limbo each, until life_recorder_settle() or a merge. */
+#define LIFE_BRIEF LIFE_N_PHASES
+
 enum { LIFE_STEADY, LIFE_GROWING, LIFE_N_STATES };
 extern const char *const life_state_names[LIFE_N_STATES]; /* "steady", "growing" */
 
@@ -65,7 +69,7 @@ struct life_recorder {
 			uint64_t safe_ticks, uint64_t freed_ticks);
 	void *observe_ctx;
 	struct life_hist
-		*hist[OBJ_N_CLASSES][LIFE_N_STATES]; /* -> [LIFE_N_PHASES]; NULL: not tracked */
+		*hist[OBJ_N_CLASSES][LIFE_N_STATES]; /* -> [LIFE_N_PHASES + 1]; NULL: not tracked */
 };
 
 /* 0 or -ENOMEM.  Histograms exist for value, bucket, evacuated bucket, array and map. */
@@ -74,7 +78,7 @@ void life_recorder_fini(struct life_recorder *rec);
 /* Forget everything and begin a stage. */
 void life_stage_begin(struct life_recorder *rec, uint64_t now_ticks);
 
-/* An object is freed.  `safe_ticks`: when it was proved unreachable, or LIFE_SAFE_UNKNOWN.  Cost: ~20 ns. */
+/* An object is freed.  `safe_ticks`: when it was proved unreachable, or LIFE_SAFE_UNKNOWN.  Cost: ~10 ns. */
 void life_record_free(struct life_recorder *rec, enum obj_class class, size_t bytes,
 		      const struct heap_stamps *stamps, uint64_t safe_ticks, uint64_t freed_ticks);
 
@@ -83,6 +87,9 @@ void life_record_free(struct life_recorder *rec, enum obj_class class, size_t by
 void life_record_survivor(struct life_recorder *rec, enum obj_class class, size_t bytes,
 			  const struct heap_stamps *stamps, uint64_t safe_ticks,
 			  uint64_t end_ticks);
+
+/* Before a recorder's own histograms are read (one that others were merged into is settled). */
+void life_recorder_settle(struct life_recorder *rec);
 
 /* Add `from` into `into` (same clock and stage).  At stage ends. */
 void life_recorder_merge(struct life_recorder *into, const struct life_recorder *from);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "audit_internal.h"
+#include "heap_span.h"
 #include "perturb.h"
 #include "reclaim_internal.h"
 
@@ -472,15 +473,14 @@ static void reclaim_stamp_retired(struct reclaim_thread *t, const void *object,
 
 void reclaim_retire(struct reclaim_thread *t, void *object, bool is_growing)
 {
-	struct heap *h = t->r->heap;
-	const enum obj_class class = heap_class(h, object);
-	const size_t bytes = heap_bytes(h, object);
-	struct reclaim_counters *counters = &t->counters[class];
+	const struct heap_facts facts = heap_facts(t->r->heap, object);
+	struct reclaim_counters *counters = &t->counters[facts.class];
 
 	counter_add(&counters->n_retired, 1);
-	counter_add(&counters->retired_bytes, bytes);
+	counter_add(&counters->retired_bytes, facts.bytes);
 	if (t->tracking)
-		reclaim_stamp_retired(t, object, class, heap_stamps(h, object), bytes, is_growing);
+		reclaim_stamp_retired(t, object, facts.class, facts.stamps, facts.bytes,
+				      is_growing);
 	if (!(t->flags & TRACES))
 		t->ops->retire(t, object);
 }
@@ -501,45 +501,89 @@ void reclaim_stamp_revived(struct reclaim_thread *t, void *object)
 		heap_stamps(t->r->heap, object)->dead_ticks = 0;
 }
 
-void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class class,
-			  size_t bytes, struct heap_stamps *stamps, uint64_t safe_ticks,
-			  uint64_t now_ticks)
+/* What was freed at `now_ticks` goes into the counters. */
+static void reclaim_account_freed(struct reclaim_thread *t, const struct reclaim_freed *f,
+				  uint64_t now_ticks)
 {
-	struct reclaim_counters *counters = &t->counters[class];
+	struct reclaim_counters *counters = &t->counters[f->class];
+	const int64_t in_stage = (int64_t)(now_ticks - t->stage_begin_ticks);
 
-	counter_add(&counters->n_freed, 1);
-	counter_add(&counters->freed_bytes, bytes);
-	if (stamps && reclaim_is_counted(t->r, object, class, stamps)) {
-		const int64_t in_stage = (int64_t)(now_ticks - t->stage_begin_ticks);
-
-		counter_add(&counters->n_stamped_freed, 1);
-		counter_add(&counters->stamped_freed_bytes, bytes);
-		counter_wide_add(&counters->free_ticks_sum, in_stage);
-		counter_wide_add(&counters->free_byte_ticks_sum,
-				 (__int128)in_stage * (int64_t)bytes);
-		life_record_free(&t->life, reclaim_record_class(t->r, object, class), bytes, stamps,
-				 safe_ticks, now_ticks);
-	}
-	if (class == OBJ_ARRAY)
-		reclaim_detach(t, object, stamps, safe_ticks, now_ticks);
-	if (stamps)
-		*stamps = (struct heap_stamps){0};
+	counter_add(&counters->n_freed, f->n);
+	counter_add(&counters->freed_bytes, f->bytes);
+	if (!f->n_stamped)
+		return;
+	counter_add(&counters->n_stamped_freed, f->n_stamped);
+	counter_add(&counters->stamped_freed_bytes, f->stamped_bytes);
+	counter_wide_add(&counters->free_ticks_sum, (__int128)in_stage * (int64_t)f->n_stamped);
+	counter_wide_add(&counters->free_byte_ticks_sum,
+			 (__int128)in_stage * (int64_t)f->stamped_bytes);
 }
 
-void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, uint64_t n,
-			       uint64_t bytes)
+/* One more of f's class: its life, and what dies with it. */
+static inline void reclaim_end_life(struct reclaim_thread *t, struct reclaim_freed *f, void *object,
+				    size_t bytes, struct heap_stamps *stamps, uint64_t safe_ticks,
+				    uint64_t now_ticks)
 {
-	counter_add(&t->counters[class].n_freed, n);
-	counter_add(&t->counters[class].freed_bytes, bytes);
+	f->n++;
+	f->bytes += bytes;
+	if (stamps && reclaim_is_counted(t->r, object, f->class, stamps)) {
+		f->n_stamped++;
+		f->stamped_bytes += bytes;
+		life_record_free(&t->life, reclaim_record_class(t->r, object, f->class), bytes,
+				 stamps, safe_ticks, now_ticks);
+	}
+	if (unlikely(f->class == OBJ_ARRAY))
+		reclaim_detach(t, object, stamps, safe_ticks, now_ticks);
+}
+
+void reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span *s,
+			       const uint64_t *dead, uint64_t safe_ticks, uint64_t now_ticks)
+{
+	struct reclaim_freed f = {.class = (enum obj_class)s->class};
+	const bool has_lives = f.class != OBJ_GARBAGE && (s->stamps || f.class == OBJ_ARRAY);
+
+	for (uint32_t w = 0; w < s->n_words; w++) {
+		if (!has_lives) {
+			f.n += (uint64_t)__builtin_popcountll(dead[w]);
+			f.bytes = f.n * s->object_bytes;
+			continue;
+		}
+		for (uint64_t bits = dead[w]; bits; bits &= bits - 1) {
+			const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			reclaim_end_life(t, &f, heap_span_object(s, i), s->object_bytes,
+					 &s->stamps[i], safe_ticks, now_ticks);
+		}
+	}
+	reclaim_account_freed(t, &f, now_ticks);
+}
+
+void reclaim_free_one(struct reclaim_thread *t, struct reclaim_freed *f, void *object,
+		      uint64_t safe_ticks, uint64_t now_ticks)
+{
+	const struct heap_facts facts = heap_facts(t->r->heap, object);
+
+	if (unlikely(facts.class != f->class)) {
+		if (f->n)
+			reclaim_account_freed(t, f, now_ticks);
+		*f = (struct reclaim_freed){.class = facts.class};
+	}
+	reclaim_end_life(t, f, object, facts.bytes, facts.stamps, safe_ticks, now_ticks);
+	heap_free(t->cache, object);
+}
+
+void reclaim_free_end(struct reclaim_thread *t, struct reclaim_freed *f, uint64_t now_ticks)
+{
+	reclaim_account_freed(t, f, now_ticks);
+	*f = (struct reclaim_freed){0};
 }
 
 void reclaim_free(struct reclaim_thread *t, void *object, uint64_t safe_ticks, uint64_t now_ticks)
 {
-	struct heap *h = t->r->heap;
+	struct reclaim_freed f = {0};
 
-	reclaim_account_free(t, object, heap_class(h, object), heap_bytes(h, object),
-			     t->tracking ? heap_stamps(h, object) : NULL, safe_ticks, now_ticks);
-	heap_free(t->cache, object);
+	reclaim_free_one(t, &f, object, safe_ticks, now_ticks);
+	reclaim_free_end(t, &f, now_ticks);
 }
 
 void reclaim_garbage(struct reclaim_thread *t, size_t bytes)

@@ -317,15 +317,20 @@ void reclaim_stamp_revived(struct reclaim_thread *t, void *object);
  * carries no retired stamp (never retired: traced strategies find such too, or not sampled) is counted but
  * has no lifetime. */
 void reclaim_free(struct reclaim_thread *t, void *object, uint64_t safe_ticks, uint64_t now_ticks);
-/* The bookkeeping part of reclaim_free() without the heap_free(): for collectors that free a span's objects
- * in bulk (heap_span_free_bits()). */
-void reclaim_account_free(struct reclaim_thread *t, void *object, enum obj_class class,
-			  size_t bytes, struct heap_stamps *stamps, uint64_t safe_ticks,
-			  uint64_t now_ticks);
-
-/* The same for n objects of a class that carry no stamps (no tracking), `bytes` in all; not for arrays. */
-void reclaim_account_free_many(struct reclaim_thread *t, enum obj_class class, uint64_t n,
-			       uint64_t bytes);
+/* The same for many at one time: what they have in common is counted once, at the end (and when the class changes).
+ * Begin with {0}. */
+struct reclaim_freed {
+	enum obj_class class;
+	uint64_t n, bytes;
+	uint64_t n_stamped, stamped_bytes; /* of those, with stamps */
+};
+void reclaim_free_one(struct reclaim_thread *t, struct reclaim_freed *f, void *object,
+		      uint64_t safe_ticks, uint64_t now_ticks);
+void reclaim_free_end(struct reclaim_thread *t, struct reclaim_freed *f, uint64_t now_ticks);
+/* The bookkeeping alone, without heap_free(), of all objects of a span (heap_span.h) whose bit is set in `dead`: for
+ * collectors that free them in bulk by heap_span_free_bits(), which zeroes their stamps too. */
+void reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span *s,
+			       const uint64_t *dead, uint64_t safe_ticks, uint64_t now_ticks);
 
 /* What belongs to a bucket array and dies with it, beside the array: when each old bucket died (was
  * evacuated), which gives the class `evacuated bucket`, and what the map keeps.  The domain owns it from

@@ -40,10 +40,10 @@ void reclaim_attachment_is_map(struct reclaim *r, void *object)
 	pthread_mutex_unlock(&r->attachments_lock);
 }
 
-enum obj_class reclaim_record_class(struct reclaim *r, const void *object, enum obj_class class)
+enum obj_class reclaim_array_record_class(struct reclaim *r, const void *object)
 {
-	if (class != OBJ_ARRAY)
-		return class;
+	enum obj_class class = OBJ_ARRAY;
+
 	pthread_mutex_lock(&r->attachments_lock);
 	for (const struct reclaim_attachment *a = *reclaim_chain(r, object); a; a = a->next)
 		if (a->object == object)

@@ -66,7 +66,12 @@ void reclaim_detach(struct reclaim_thread *t, void *object, const struct heap_st
 		    uint64_t safe_ticks, uint64_t now_ticks);
 void reclaim_attachment_survivors(struct reclaim *r, uint64_t now_ticks, struct life_recorder *out);
 /* The class an object's lifetime is recorded under. */
-enum obj_class reclaim_record_class(struct reclaim *r, const void *object, enum obj_class class);
+enum obj_class reclaim_array_record_class(struct reclaim *r, const void *array);
+static inline enum obj_class reclaim_record_class(struct reclaim *r, const void *object,
+						  enum obj_class class)
+{
+	return likely(class != OBJ_ARRAY) ? class : reclaim_array_record_class(r, object);
+}
 void reclaim_attachment_free(struct reclaim_attachment *a);
 
 #endif

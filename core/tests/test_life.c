@@ -106,6 +106,7 @@ static void test_phases_of_a_freed_object(void **state)
 	assert_int_equal(life_recorder_init(&rec, &ns_clock), 0);
 	life_stage_begin(&rec, 1000);
 	life_record_free(&rec, OBJ_VALUE, 64, &s, 1060, 1100);
+	life_recorder_settle(&rec);
 	assert_int_equal(value_hist(&rec, LIFE_TOTAL)->events[90], 1);
 	assert_int_equal(value_hist(&rec, LIFE_GHOST)->events[20], 1);
 	assert_int_equal(value_hist(&rec, LIFE_GRACE)->events[30], 1);
@@ -145,6 +146,41 @@ static void test_delayed_entry(void **state)
 	assert_int_equal(value_hist(&rec, LIFE_SWEEP)->n_from_zero, 1);
 	/* Only the part of limbo that lies in the stage. */
 	assert_true(rec.limbo_object_ticks == 30);
+	life_recorder_fini(&rec);
+}
+
+/* What died when it was retired and was freed in the same stage is counted at once, what did not, phase by phase:
+ * both give the same histograms. */
+static void test_brief_lives(void **state)
+{
+	struct life_recorder rec;
+	const struct heap_stamps brief = {.dead_ticks = 1010, .retired_ticks = 1011};
+	const struct heap_stamps old = {.dead_ticks = 990, .retired_ticks = 990};
+	const struct heap_stamps ghost = {.dead_ticks = 1000, .retired_ticks = 1020};
+
+	(void)state;
+	assert_int_equal(life_recorder_init(&rec, &ns_clock), 0);
+	life_stage_begin(&rec, 1000);
+	life_record_free(&rec, OBJ_VALUE, 64, &brief, 1031, 1071);
+	life_record_free(&rec, OBJ_VALUE, 64, &old, 1030, 1050);
+	life_record_free(&rec, OBJ_VALUE, 64, &ghost, 1030, 1040);
+	for (unsigned i = 0; i < 2; i++) /* settling twice changes nothing */
+		life_recorder_settle(&rec);
+	assert_int_equal(value_hist(&rec, LIFE_TOTAL)->n_events, 3);
+	assert_int_equal(value_hist(&rec, LIFE_TOTAL)->n_from_zero, 2);
+	assert_int_equal(value_hist(&rec, LIFE_TOTAL)->n_entered, 1);
+	assert_int_equal(value_hist(&rec, LIFE_TOTAL)->events[60], 2); /* brief and old */
+	assert_int_equal(value_hist(&rec, LIFE_TOTAL)->events[40], 1);
+	assert_int_equal(value_hist(&rec, LIFE_GHOST)->events[0], 1); /* old's: a stage before */
+	assert_int_equal(value_hist(&rec, LIFE_GHOST)->events[20], 1);
+	assert_int_equal(value_hist(&rec, LIFE_LIMBO)->events[60], 2);
+	assert_int_equal(value_hist(&rec, LIFE_LIMBO)->max_event_ns, 60);
+	assert_int_equal(value_hist(&rec, LIFE_GRACE)->events[20], 1);
+	assert_int_equal(value_hist(&rec, LIFE_SWEEP)->events[40], 1);
+	assert_true(value_hist(&rec, LIFE_TOTAL)->sum_event_ns == 60 + 60 + 40);
+	life_stage_begin(&rec, 2000);
+	life_recorder_settle(&rec);
+	assert_int_equal(value_hist(&rec, LIFE_TOTAL)->n_events, 0);
 	life_recorder_fini(&rec);
 }
 
@@ -188,6 +224,7 @@ static void test_hidden_and_unsampled(void **state)
 	life_record_free(&rec, OBJ_VALUE, 64, &s, LIFE_SAFE_UNKNOWN, 1100);
 	life_record_free(&rec, OBJ_VALUE, 64, &none, 1090, 1100);
 	life_record_free(&rec, OBJ_VALUE, 64, &growing, 1090, 1100);
+	life_recorder_settle(&rec);
 	assert_int_equal(rec.n_hidden_safe, 1);
 	assert_int_equal(rec.n_skipped, 1);
 	assert_int_equal(value_hist(&rec, LIFE_TOTAL)->n_events, 1);
@@ -250,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_quantiles_of_large_values_are_within_a_bin),
 		cmocka_unit_test(test_phases_of_a_freed_object),
 		cmocka_unit_test(test_delayed_entry),
+		cmocka_unit_test(test_brief_lives),
 		cmocka_unit_test(test_survivors_are_censored),
 		cmocka_unit_test(test_hidden_and_unsampled),
 		cmocka_unit_test(test_merge_and_observer),

@@ -14,25 +14,40 @@ static bool law_is_watched(enum obj_class class)
 	return class == OBJ_VALUE || class == OBJ_BUCKET || class == OBJ_ARRAY || class == OBJ_MAP;
 }
 
+/* The log is full: which of those that follow is kept next?  A fair sample gives each a lot in (0, 1] and keeps the
+ * smallest; instead of all lots, the largest of those kept is drawn, and how many follow until one is below it (Li
+ * 1994, algorithm L).  So an object that is not kept costs a comparison. */
+static void law_draw(struct law_log *l)
+{
+	l->largest *= exp(log(rng_unit(&l->rng)) / LAW_LOG_EVENTS);
+	l->next_kept =
+		l->n_seen + 1 + (uint64_t)fmin(log(rng_unit(&l->rng)) / log1p(-l->largest), 1e18);
+}
+
 void law_observe(void *ctx, enum obj_class class, const struct heap_stamps *stamps,
 		 uint64_t safe_ticks, uint64_t freed_ticks)
 {
 	struct law_log *log = ctx;
-	size_t at = log->n;
+	size_t at;
 
 	(void)safe_ticks;
 	if (!law_is_watched(class))
 		return;
 	log->n_seen++;
-	if (log->n < LAW_LOG_EVENTS)
-		log->n++;
-	else /* the k-th is kept with probability LAW_LOG_EVENTS / k, in place of any other */
-		at = (size_t)rng_below(&log->rng, log->n_seen);
-	if (at < LAW_LOG_EVENTS)
-		log->events[at] = (struct law_event){.dead_ticks = stamps->retired_ticks,
-						     .freed_ticks = freed_ticks,
-						     .class = class,
-						     .thread = log->thread};
+	if (log->n < LAW_LOG_EVENTS) {
+		at = log->n++;
+		log->largest = 1;
+	} else if (log->n_seen < log->next_kept) {
+		return;
+	} else {
+		at = (size_t)rng_below(&log->rng, LAW_LOG_EVENTS);
+	}
+	if (log->n == LAW_LOG_EVENTS)
+		law_draw(log);
+	log->events[at] = (struct law_event){.dead_ticks = stamps->retired_ticks,
+					     .freed_ticks = freed_ticks,
+					     .class = class,
+					     .thread = log->thread};
 }
 
 struct law_attaching {

@@ -36,6 +36,8 @@ struct law_log {
 	uint32_t thread;
 	struct rng rng; /* which events stay: no operation depends on it */
 	uint64_t n_seen;
+	uint64_t next_kept; /* the next that will be, counted as n_seen */
+	double largest;	    /* of the lots that those kept would have drawn, see law_draw() */
 	size_t n;
 	struct law_event events[LAW_LOG_EVENTS];
 };

@@ -13,6 +13,7 @@ uint64_t limbo_free(struct reclaim_thread *t, struct limbo *safe, uint64_t max)
 {
 	const struct heap *h = reclaim_heap(t->r);
 	const bool is_hidden = t->flags & SAFE_HIDDEN;
+	struct reclaim_freed freed = {0};
 	uint64_t now, n = 0;
 
 	if (!safe->head)
@@ -25,9 +26,10 @@ uint64_t limbo_free(struct reclaim_thread *t, struct limbo *safe, uint64_t max)
 		safe->head = node->next;
 		safe->n--;
 		n++;
-		reclaim_free(t, heap_node_object(h, node), is_hidden ? LIFE_SAFE_UNKNOWN : ticks,
-			     now);
+		reclaim_free_one(t, &freed, heap_node_object(h, node),
+				 is_hidden ? LIFE_SAFE_UNKNOWN : ticks, now);
 	}
+	reclaim_free_end(t, &freed, now);
 	return n;
 }
 

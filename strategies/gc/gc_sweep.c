@@ -197,19 +197,7 @@ static uint64_t gc_sweep_account(struct gc *gc, struct gc_thread *g, struct heap
 
 	for (uint32_t w = 0; w < s->n_words; w++)
 		n += (uint64_t)__builtin_popcountll(dead[w]);
-	if (!s->stamps && !s->is_large) {
-		/* Without stamps there is nothing to look at object by object. */
-		reclaim_account_free_many(g->member.t, s->class, n, n * s->object_bytes);
-		return n;
-	}
-	for (uint32_t w = 0; w < s->n_words; w++)
-		for (uint64_t bits = dead[w]; bits; bits &= bits - 1) {
-			const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-
-			reclaim_account_free(g->member.t, heap_span_object(s, i), s->class,
-					     s->object_bytes, s->stamps ? &s->stamps[i] : NULL,
-					     safe_ticks, now_ticks);
-		}
+	reclaim_account_free_span(g->member.t, s, dead, safe_ticks, now_ticks);
 	return n;
 }
 

@@ -59,6 +59,7 @@ static struct km *estimate(struct fixture *f)
 {
 	struct life_hist *sum = calloc(1, sizeof(*sum));
 
+	life_recorder_settle(&f->rec);
 	life_hist_merge(sum, &f->rec.hist[OBJ_VALUE][LIFE_STEADY][LIFE_LIMBO]);
 	life_hist_merge(sum, &f->rec.hist[OBJ_VALUE][LIFE_GROWING][LIFE_LIMBO]);
 	km_estimate(&f->km, sum);
@@ -261,6 +262,7 @@ static double median_in_periods(bool with_delayed_entry, double q)
 	struct fixture *f = fixture_new();
 
 	simulate_stage(&f->rec, 3, with_delayed_entry);
+	life_recorder_settle(&f->rec);
 	km_estimate(&f->km, &f->rec.hist[OBJ_VALUE][LIFE_STEADY][LIFE_TOTAL]);
 	const double value = km_quantile(&f->km, q).value_ns / (double)PERIOD_NS;
 
