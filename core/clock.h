@@ -3,7 +3,7 @@
  *
  * Stamps are raw ticks: the time stamp counter where the processor says it is invariant and the
  * kernel's own clock source is the same counter (then it is also synchronous across cores),
- * clock_gettime(CLOCK_MONOTONIC_RAW) nanoseconds otherwise.  A struct clock is written once by
+ * clock_gettime(CLOCK_MONOTONIC) nanoseconds otherwise.  A struct clock is written once by
  * clock_init() and then read-only; it may be copied.
  */
 #ifndef RECLAIMBENCH_CLOCK_H

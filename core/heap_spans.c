@@ -160,7 +160,8 @@ static bool span_settle(struct heap *h, struct heap_list *l, struct heap_span *s
 		return false;
 	}
 	list_unlink(l, s);
-	store_release(&s->central_state, 0); /* see the top */
+	/* see the top; seq_cst: before the owner's hook looks at the collector's generation (gc_sweep_released()) */
+	store_seq_cst(&s->central_state, 0);
 	return true;
 }
 
@@ -390,7 +391,8 @@ static bool span_after_free(struct heap *h, struct heap_list *l, struct heap_spa
 static void span_release_large(struct heap *h, struct heap_span *s)
 {
 	/* Its one free found the bit set: nobody else can be here. */
-	store_release(&s->central_state, 0); /* pairs with heap_span_at() */
+	/* pairs with heap_span_at(); seq_cst: as in span_settle() */
+	store_seq_cst(&s->central_state, 0);
 	heap_span_release(h, s);
 }
 

@@ -660,8 +660,8 @@ bool hmap_clear(struct hmap *m, struct reclaim_thread *t)
 	for (unsigned i = 0; i < reclaim_config(m->r)->max_threads; i++)
 		store_relaxed(&m->locals[i].delta, 0);
 	store_relaxed(&m->noverflow, 0);
-	store_relaxed(&m->nevacuate, 0);
-	store_relaxed(&m->iterator_flags, 0);
+	store_relaxed(&m->nevacuate,
+		      0); /* the iterator flags stay, as Go's do until the next growth */
 	return true;
 }
 

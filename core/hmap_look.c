@@ -36,6 +36,10 @@ void hmap_state(struct hmap *m, struct reclaim_thread *t, struct hmap_state *out
 		out->n_revivals += load_relaxed(&m->locals[i].n_revivals);
 	if (table)
 		hmap_table_state(m, table, out);
+	/* Who looks outside a section may be offline for long: nothing stays protected. */
+	if (m->flags & NEEDS_PROTECT)
+		for (unsigned slot = SLOT_TABLE; slot <= SLOT_OLD_ARRAY; slot++)
+			t->ops->protect(t, slot, NULL);
 	hmap_stripe_unlock(t);
 }
 

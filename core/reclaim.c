@@ -310,7 +310,9 @@ struct reclaim_thread *reclaim_register(struct reclaim *r, enum reclaim_role rol
 	memset(t->state, 0, reclaim_padded(r->ops->thread_bytes));
 	t->is_online = true;
 	t->map_lock = NULL;
-	t->sample_left = r->config.sample_1_in;
+	/* A record used before goes on where it was: threads that come and go are sampled, too. */
+	if (t->sample_left == 0)
+		t->sample_left = r->config.sample_1_in;
 	t->poll_flags = NULL;
 	t->cache = heap_cache_create(r->heap);
 	if (!t->cache) {

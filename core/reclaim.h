@@ -156,8 +156,6 @@ struct reclaim_ops {
 	uint64_t (*safe_ticks)(struct reclaim *r, void *object, const struct heap_stamps *stamps);
 	/* Optional: a cycle by hand (start and finish one); any online thread outside a section; may block. */
 	void (*collect)(struct reclaim_thread *t);
-	/* Optional: bucket of an array was evacuated / link set, for collectors that keep side bits - see
-	 * heap_span.h; the map itself keeps overflow_bits. */
 	/* Optional: the log of collection cycles (strategies/gc/gc_log.h: moments of marking, flip and sweep of
 	 * each).  Valid until reclaim_destroy(). */
 	const struct gc_log *(*gc_log)(struct reclaim *r);

@@ -140,6 +140,33 @@ static void test_evacuated_and_freed(void **state)
 	check("sweepgen", HMAP_UNLINK_GO, NULL, true, OBJ_EVACUATED_BUCKET, true);
 }
 
+/* Threads that come, retire less than the sampling's step, and go are sampled as others are. */
+static void test_short_visits(void **state)
+{
+	enum { N_VISITS = 4000 };
+	const struct reclaim_config config = {.ops = reclaim_strategy_find("leak"),
+					      .clock = &test_clock,
+					      .tracking = true,
+					      .sample_1_in = SAMPLE_1_IN};
+	struct reclaim_totals totals;
+	char message[256] = "";
+	struct reclaim *r;
+
+	(void)state;
+	assert_int_equal(reclaim_create(&r, &config, message, sizeof(message)), 0);
+	for (int i = 0; i < N_VISITS; i++) {
+		struct reclaim_thread *t = reclaim_register(r, ROLE_MUTATOR);
+		void *object = reclaim_alloc(t, OBJ_VALUE, 16, true);
+
+		reclaim_retire(t, object, true);
+		reclaim_unregister(t);
+	}
+	reclaim_totals(r, &totals);
+	assert_int_equal(totals.n_retired[OBJ_VALUE], N_VISITS);
+	check_share("visits", OBJ_VALUE, N_VISITS, totals.n_stamped_retired[OBJ_VALUE]);
+	reclaim_destroy(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_retired_and_not_freed),
 		cmocka_unit_test(test_evacuated_and_not_freed),
 		cmocka_unit_test(test_evacuated_and_freed),
+		cmocka_unit_test(test_short_visits),
 	};
 
 	clock_init(&test_clock, false);

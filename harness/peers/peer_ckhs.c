@@ -191,8 +191,11 @@ static inline void ckhs_lock(struct peer_table *table)
 	if (!table->has_lock)
 		return;
 	/* acquire: pairs with the release in ckhs_unlock(). */
-	while (load_relaxed(&table->lock) || xchg_acq_rel(&table->lock, 1))
+	for (unsigned n = 1; load_relaxed(&table->lock) || xchg_acq_rel(&table->lock, 1); n++) {
+		if (n % 64 == 0)
+			sched_yield(); /* more threads than processors: as all other peers do */
 		cpu_relax();
+	}
 }
 static inline void ckhs_unlock(struct peer_table *table)
 {

@@ -43,7 +43,9 @@ static struct peer_table *hmap_peer_create(const struct peer_config *config, cha
 	struct peer_table *table = calloc(1, sizeof(*table)); /* freed in hmap_peer_destroy() */
 	const struct hmap_config map_config = {
 		.mode = HMAP_PLAIN, .unlink = HMAP_UNLINK_EMPTY, .seed = config->seed};
-	struct reclaim_config reclaim_config = {.heap = {.kind = HEAP_SPAN}, .tracking = false};
+	/* Beside the threads: who makes the map, and a collector. */
+	struct reclaim_config reclaim_config = {
+		.heap = {.kind = HEAP_SPAN}, .tracking = false, .max_threads = config->threads + 2};
 	struct reclaim_thread *t;
 	int err;
 

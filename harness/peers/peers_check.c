@@ -74,7 +74,7 @@ static void *check_thread(void *arg)
 static int64_t check_run(struct check *checks, unsigned n)
 {
 	pthread_t threads[64];
-	int64_t n_wrong = 0;
+	int64_t n_wrong = 0, error = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		if (pthread_create(&threads[i], NULL, check_thread, &checks[i])) {
@@ -85,10 +85,11 @@ static int64_t check_run(struct check *checks, unsigned n)
 		if (!pthread_equal(threads[i], pthread_self()))
 			pthread_join(threads[i], NULL);
 		if (checks[i].n_wrong < 0)
-			return checks[i].n_wrong;
-		n_wrong += checks[i].n_wrong;
+			error = checks[i].n_wrong;
+		else
+			n_wrong += checks[i].n_wrong;
 	}
-	return n_wrong;
+	return error ? error : n_wrong;
 }
 
 int64_t peers_check(const struct peer *peer, unsigned threads, uint64_t n_ops, uint64_t seed,

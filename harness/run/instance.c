@@ -60,6 +60,18 @@ bool run_instance_wait(struct run_instance *in, bool (*is_enough)(void *ctx), vo
 	return is_whole;
 }
 
+/* The spare ones are a convenience: a strategy with a limit of its own gets what it allows, and refuses only what
+ * cannot work. */
+static unsigned instance_max_threads(const struct run_instance *in)
+{
+	const unsigned wanted = in->n_workers + INSTANCE_SPARE_THREADS;
+	const unsigned limit = in->config->ops->max_threads;
+
+	if (limit == 0 || wanted <= limit)
+		return wanted;
+	return in->n_workers < limit ? limit : in->n_workers + 1;
+}
+
 static int instance_domain(struct run_instance *in, char *message, size_t message_size)
 {
 	const struct run_config *config = in->config;
@@ -70,7 +82,7 @@ static int instance_domain(struct run_instance *in, char *message, size_t messag
 			 .huge_pages = config->huge_pages,
 			 .poison = config->audit},
 		.clock = in->clock,
-		.max_threads = in->n_workers + INSTANCE_SPARE_THREADS,
+		.max_threads = instance_max_threads(in),
 		.tracking = in->tracking,
 		.sample_1_in = config->sample_1_in,
 		.audit = config->audit,

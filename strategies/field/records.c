@@ -147,14 +147,18 @@ void record_online(struct record *rec)
 }
 
 /* Free what is safe: all, or a few. */
-static void record_free(struct record *rec, struct reclaim_thread *t, bool all)
+/* What `n_polls` polls may free. */
+static uint64_t record_share(const struct record *rec, uint64_t n_polls)
 {
 	const struct limbo_options *o = &rec->records->options;
-	const bool is_burst = all || o->free == FREE_BURST;
 
+	return o->free == FREE_BURST ? UINT64_MAX : n_polls * o->free_per_op;
+}
+
+static void record_free(struct record *rec, struct reclaim_thread *t, uint64_t n_max)
+{
 	if (rec->safe.n)
-		counter_add(&rec->n_freed,
-			    limbo_free(t, &rec->safe, is_burst ? UINT64_MAX : o->free_per_op));
+		counter_add(&rec->n_freed, limbo_free(t, &rec->safe, n_max));
 }
 
 static void record_process(struct record *rec, struct reclaim_thread *t, bool is_forced)
@@ -170,7 +174,7 @@ static void record_process(struct record *rec, struct reclaim_thread *t, bool is
 void record_work(struct record *rec, struct reclaim_thread *t)
 {
 	record_process(rec, t, false);
-	record_free(rec, t, false);
+	record_free(rec, t, record_share(rec, 1));
 }
 
 /* Work on what idle threads and threads that have left hold. */
@@ -185,7 +189,7 @@ static void record_help(struct record *rec, struct reclaim_thread *t)
 			continue;
 		if (!record_is_empty(other)) {
 			record_process(other, t, true);
-			record_free(other, t, false);
+			record_free(other, t, record_share(other, RECORD_HELP_POLLS));
 		}
 		record_lend(other);
 	}
@@ -236,7 +240,7 @@ static void record_poll_central(struct record *rec, struct reclaim_thread *t)
 		record_take_incoming(central);
 		record_process(central, t, is_forced);
 	}
-	record_free(central, t, false);
+	record_free(central, t, record_share(central, 1));
 	store_relaxed(&rs->n_central_safe, central->safe.n);
 	/* What is in the central record is looked at by all anyway: not announced. */
 	store_release(&central->state, RECORD_LENT);
@@ -251,9 +255,9 @@ void record_poll_slow(struct record *rec, struct reclaim_thread *t)
 	if (rec->n_limbo &&
 	    (rec->n_since >= rs->options.batch || ++rec->n_polls >= RECORD_IDLE_POLLS))
 		record_process(rec, t, rec->n_since < rs->options.batch);
-	record_free(rec, t, false);
+	record_free(rec, t, record_share(rec, 1));
 	/* Relaxed: see record_poll(). */
-	if (load_relaxed(&rs->n_waiting) && ++rec->n_helps % (RECORD_IDLE_POLLS / 4) == 0)
+	if (load_relaxed(&rs->n_waiting) && ++rec->n_helps % RECORD_HELP_POLLS == 0)
 		record_help(rec, t);
 }
 
@@ -263,7 +267,7 @@ static void record_flush(struct record *rec, struct reclaim_thread *t)
 	rec->n_polls = 0;
 	if (rec->n_limbo)
 		rec->records->ops->flush(rec, t);
-	record_free(rec, t, true);
+	record_free(rec, t, UINT64_MAX);
 }
 
 void records_drain(struct records *rs, struct record *mine, struct reclaim_thread *t)

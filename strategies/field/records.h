@@ -33,6 +33,8 @@ enum { RECORD_OWNED, RECORD_LENT, RECORD_BORROWED };
  * seldom shall not keep its last few for ever.  At 1 M operations per second it is a quarter of a
  * millisecond. */
 #define RECORD_IDLE_POLLS 256u
+/* In so many polls a thread looks once after the others. */
+#define RECORD_HELP_POLLS (RECORD_IDLE_POLLS / 4)
 /* A thread that never polls works on its list when it has this many batches. */
 #define RECORD_HARD_BATCHES 8u
 

@@ -8,11 +8,22 @@
 
 /* ---------------------------------------------------------------- creation */
 
-/* A thread is at a safepoint, or the collector acts for it. */
+/* A thread is at a safepoint, or the collector acts for it.  In that case it is the only one that frees: a snapshot
+ * (reclaim_quiet_begin()) must not see the cache half given back.  Order: work lock, then world.lock, which is not
+ * held here. */
 static void gc_visit(void *ctx, struct gc_member *m)
 {
-	if (!gc_member_is_collector(m)) /* its cache never holds a span: it does not allocate */
-		gc_sweep_flush(ctx, (struct gc_thread *)m);
+	struct gc *gc = ctx;
+	/* relaxed: the collector's own store, or this thread's */
+	const bool is_held = load_relaxed(&m->state) == GC_HELD;
+
+	if (gc_member_is_collector(m)) /* its cache never holds a span: it does not allocate */
+		return;
+	if (is_held)
+		reclaim_work_begin(gc->r);
+	gc_sweep_flush(gc, (struct gc_thread *)m);
+	if (is_held)
+		reclaim_work_end(gc->r);
 }
 
 /* A thread leaves; world.lock held. */

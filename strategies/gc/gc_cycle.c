@@ -409,8 +409,11 @@ static void gc_cycle_attempt(struct gc *gc, struct gc_thread *g, enum gc_reason 
 
 	pthread_mutex_unlock(&gc->lock);
 	err = gc_cycle_run(gc, g, reason);
-	if (gc_world_flags(&gc->world) & GC_FLAG_START)
-		gc_cycle_started(gc); /* given up, or a strategy without marking */
+	/* Given up, or a strategy without marking.  Who crossed the next trigger during the sweep goes on waiting: that
+	 * cycle is the next thing done.  (Relaxed: set before START was.) */
+	if (gc_world_flags(&gc->world) & GC_FLAG_START &&
+	    (err || !gc->kind->marks || !load_relaxed(&gc->is_heap_wanted)))
+		gc_cycle_started(gc);
 	pthread_mutex_lock(&gc->lock);
 	now = clock_monotonic_ns();
 	if (err)
@@ -418,7 +421,9 @@ static void gc_cycle_attempt(struct gc *gc, struct gc_thread *g, enum gc_reason 
 		gc->not_before_ns = now + gc->opt.stop_limit_ns;
 	else
 		gc->last_flip_ns = now;
-	gc->n_answered = asked;
+	if (gc->n_answered <
+	    asked) /* those that came later may have been answered meanwhile: gc_mark_give_up() */
+		gc->n_answered = asked;
 	pthread_cond_broadcast(&gc->done);
 }
 

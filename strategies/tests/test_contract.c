@@ -426,6 +426,37 @@ static void test_leaving_thread_hands_over(void **state)
 	box_destroy(box);
 }
 
+/* What a thread leaves goes at the rate at which it would have freed it itself, amortized freeing included. */
+static void test_left_list_goes_at_the_rate(void **state)
+{
+	const struct strategy_case *c = *state;
+	struct actor gone = {0};
+	struct reclaim_thread *t;
+	struct box *box;
+	uint64_t n_polls = 0;
+
+	if (has(c->ops, READER_LOCKS) || has(c->ops, NEVER_FREES) || has(c->ops, BACKGROUND))
+		return;
+	gone.box = box = box_create(c, 0, false);
+	gone.slot = 1;
+	gone.n = 4000 / SCALE;
+	t = reclaim_register(box->r, ROLE_MUTATOR);
+	reclaim_offline(t);
+	actor_start(&gone, leaver);
+	pthread_join(gone.thread, NULL);
+	reclaim_online(t);
+	for (; box_n_limbo(box) > 0 && n_polls < 100 * gone.n; n_polls++) {
+		box_enter(box, t);
+		box_exit(box, t);
+		reclaim_poll(t);
+	}
+	if (n_polls > gone.n + 5000)
+		fail_msg("%s: %lu polls for the %lu objects that a thread left", c->name, n_polls,
+			 gone.n);
+	reclaim_unregister(t);
+	box_destroy(box);
+}
+
 /* What one stalled reader holds back: all that is retired, or a bounded part.  As the flag says. */
 static void test_stall_is_as_flagged(void **state)
 {
@@ -521,6 +552,7 @@ static const struct case_test tests[] = {
 	{"held object stays", test_held_object_stays},
 	{"offline thread hands over", test_offline_thread_hands_over},
 	{"leaving thread hands over", test_leaving_thread_hands_over},
+	{"left list goes at the rate", test_left_list_goes_at_the_rate},
 	{"stall is as flagged", test_stall_is_as_flagged},
 	{"churn leaks no records", test_churn_leaks_no_records},
 };
