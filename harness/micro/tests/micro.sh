@@ -48,6 +48,16 @@ if [ -f "$compare" ] && /usr/bin/python3 -c 'import scipy' 2>/dev/null; then
 else
 	echo "micro.sh: compare.py or python3-scipy is not installed: not compared"
 fi
+# Software events stand for a PMU's: where the kernel counts them, they are user counters.
+"${BUILD:-build}/micro" --events=task-clock --benchmark_filter='map/get_hit/log2_keys:10|probe/counter_read' \
+	--benchmark_min_time=0.001 --benchmark_format=json >"$dir/events.json" 2>"$dir/err" || fail "--events: $(cat "$dir/err")"
+jq -e '.context.counters as $c | .benchmarks | length == 2 and
+	(($c | startswith("none: ")) or ($c == "task-clock" and .[0]["task-clock"] > 0 and .[1].events == 1))' \
+	"$dir/events.json" >/dev/null || fail "--events=task-clock is no user counter: $(cat "$dir/events.json")"
+code=0
+"${BUILD:-build}/micro" --events=no_such_event >/dev/null 2>"$dir/err" || code=$?
+[ "$code" -eq 2 ] || fail "an unknown event ended with $code, not 2"
+grep -q 'reclaimbench events' "$dir/err" || fail "an unknown event: it does not say where the names are"
 code=0
 "${BUILD:-build}/micro" --benchmark_no_such=1 >/dev/null 2>&1 || code=$?
 [ "$code" -eq 2 ] || fail "an unknown flag ended with $code, not 2"
