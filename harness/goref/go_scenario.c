@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/memory.h"
 #include "units.h"
 
 /* ---------------------------------------------------------------- settings */
@@ -61,7 +62,7 @@ int go_scenario_read(struct go_scenario *g, struct scenario *s, const struct cli
 	    go_scenario_count(settings, "gogc", 1, 1000000, &c->gogc_percent) ||
 	    go_scenario_count(settings, "garbage-bytes", 0, 1 << 26, &c->garbage_bytes))
 		return EXIT_USAGE;
-	return scenario_check_memory("keys", c->n_keys, MODEL_VALUE_BYTES);
+	return run_check_memory("keys", c->n_keys, MODEL_VALUE_BYTES);
 }
 
 /* ---------------------------------------------------------------- the stage */

@@ -8,6 +8,7 @@
 
 #include "registry.h"
 #include "run/inspect.h"
+#include "run/memory.h"
 #include "run/scenario.h"
 
 extern const struct cli_command cmd_inspect;
@@ -76,14 +77,15 @@ static void inspect_let_reclaim(struct scenario_map *m, unsigned ms)
 		m->t->ops->collect(m->t);
 }
 
-static int inspect_stall(struct scenario_map *m, uint64_t hold_ns)
+/* `*n_held`: objects that were held while the reader stayed. */
+static int inspect_stall(struct scenario_map *m, uint64_t hold_ns, uint64_t *n_held)
 {
 	struct inspect_reader reader = {.m = m};
 	const int error = -pthread_create(&reader.pthread, NULL, inspect_read, &reader);
 	/* READER_LOCKS: the reader's stripe would stop the deletes. */
 	const bool can_delete = !(m->t->flags & READER_LOCKS);
-	uint64_t n_held = 0;
 
+	*n_held = 0;
 	if (error) {
 		cli_error("a thread cannot be started: %s", strerror(-error));
 		return EXIT_CELLS_FAILED;
@@ -96,7 +98,7 @@ static int inspect_stall(struct scenario_map *m, uint64_t hold_ns)
 		inspect_let_reclaim(m, (unsigned)(hold_ns / 1000000));
 		printf("while thread %u (reader) stays in its section since before the deletes:\n",
 		       reader.index);
-		n_held = inspect_why(m->r, m->map, m->t, stdout);
+		*n_held = inspect_why(m->r, m->map, m->t, stdout);
 	} else if (!reader.failed) {
 		printf("thread %u (reader) holds its bucket's stripe: deletes there wait, and "
 		       "nothing is retired\n",
@@ -107,7 +109,7 @@ static int inspect_stall(struct scenario_map *m, uint64_t hold_ns)
 	inspect_let_reclaim(m, 20);
 	if (m->t->ops->drain && !(m->t->flags & NEVER_FREES))
 		m->t->ops->drain(m->t);
-	printf("after it has left (%" PRIu64 " were held):\n", n_held);
+	printf("after it has left (%" PRIu64 " were held):\n", *n_held);
 	inspect_why(m->r, m->map, m->t, stdout);
 	return reader.failed ? EXIT_CELLS_FAILED : EXIT_GOOD;
 }
@@ -158,6 +160,7 @@ static int inspect_run(const struct cli_args *args, const struct scenario *s, ui
 		.tracking = true,
 	};
 	struct scenario_map m;
+	uint64_t n_held;
 	int code = EXIT_GOOD;
 
 	snprintf(name, sizeof(name), "%.*s", colon ? (int)(colon - text) : (int)strlen(text), text);
@@ -171,11 +174,54 @@ static int inspect_run(const struct cli_args *args, const struct scenario *s, ui
 		if (scenario_fill(&m, 0, n_keys))
 			code = EXIT_CELLS_FAILED;
 		else
-			code = inspect_stall(&m, hold_ns);
+			code = inspect_stall(&m, hold_ns, &n_held);
 	} else if (inspect_steps(&m)) {
 		code = EXIT_CELLS_FAILED;
 	}
 	scenario_map_close(&m);
+	return code;
+}
+
+static int stale_reader_of(struct scenario *s, const char *strategy)
+{
+	const struct scenario_setup setup = {.strategy = strategy,
+					     .options = "",
+					     .mode = HMAP_PAYLOAD,
+					     .unlink = HMAP_UNLINK_GO,
+					     .tracking = true};
+	struct scenario_map m;
+	uint64_t n_held;
+	int code = scenario_map_open(&m, s, &setup) ? EXIT_CELLS_FAILED : EXIT_GOOD;
+
+	m.n_keys = s->max_keys;
+	if (!code && scenario_fill(&m, 0, m.n_keys))
+		code = EXIT_CELLS_FAILED;
+	if (!code) {
+		printf("%s\n", strategy);
+		code = inspect_stall(&m, s->duration_ns, &n_held);
+	}
+	if (!code) {
+		const struct scenario_value v = {.setting = "stalled",
+						 .metric = "held_objects",
+						 .stat = "count",
+						 .unit = "objects",
+						 .better = "lower",
+						 .value = (double)n_held,
+						 .n = m.n_keys,
+						 .reason = ""};
+
+		scenario_row(s, &m, &v);
+	}
+	scenario_map_close(&m);
+	return code;
+}
+
+int scenario_stale_reader(struct scenario *s)
+{
+	int code = EXIT_GOOD;
+
+	for (size_t i = 0; !code && reclaim_strategies[i]; i++)
+		code = stale_reader_of(s, reclaim_strategies[i]->name);
 	return code;
 }
 
@@ -196,7 +242,7 @@ static int inspect_main(int argc, char **argv)
 	if (!code)
 		code = cli_get_time_ns(&args, "hold", 1000000, UINT64_C(60000000000), &hold_ns);
 	if (!code)
-		code = scenario_check_memory("keys", n_keys, SCENARIO_VALUE_BYTES);
+		code = run_check_memory("keys", n_keys, SCENARIO_VALUE_BYTES);
 	if (!code) {
 		clock_init(&clock, false);
 		s.clock = &clock;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "build_info.h"
+#include "run/memory.h"
 #include "run/scenario.h"
 
 extern const struct cli_command cmd_scenario;
@@ -26,6 +27,8 @@ static const struct scenario_entry {
 	{"co-occurrence", "delete latency classes against the distance to pauses and sweeps",
 	 scenario_co_occurrence},
 	{"parallel-growth", "one growth worked off by 1..n writers", scenario_parallel_growth},
+	{"stale-reader", "what a reader that stays holds under each strategy: inspect --why of all",
+	 scenario_stale_reader},
 	{"work",
 	 "cost against table size and against the number of retired objects, with exponents",
 	 scenario_work},
@@ -106,7 +109,7 @@ static int scenario_parse(struct scenario *s, const struct cli_args *args)
 			  cli_get(args, "to"));
 		return EXIT_USAGE;
 	}
-	return scenario_check_memory("to", s->max_keys, SCENARIO_VALUE_BYTES);
+	return run_check_memory("to", s->max_keys, SCENARIO_VALUE_BYTES);
 }
 
 int scenario_open_rows(struct scenario *s)

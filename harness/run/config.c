@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "registry.h"
+#include "run/memory.h"
 #include "units.h"
 
 const struct cli_option run_options[] = {
@@ -341,7 +342,8 @@ int run_config_parse(struct run_config *c, const struct cli_args *args)
 	    config_times(c, args) != 0 || config_choices(c, args) != 0 ||
 	    config_pin(c, args) != 0 || config_trace(c, args) != 0)
 		return EXIT_USAGE;
-	return 0;
+	/* A trace brings keys of its own. */
+	return c->trace_path ? 0 : run_check_memory("keys", c->n_keys, c->value_bytes);
 }
 
 void run_config_fini(struct run_config *c)

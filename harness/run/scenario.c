@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "registry.h"
 #include "units.h"
@@ -115,47 +114,6 @@ int scenario_settle(struct scenario_map *m)
 		if (scenario_fill(m, i % state.count, i % state.count + 1))
 			return -ENOMEM;
 	}
-}
-
-/* ---------------------------------------------------------------- memory */
-
-/* MemAvailable, or what the address space is limited to; 0: unknown. */
-static uint64_t scenario_available_bytes(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	uint64_t kib = 0, bytes;
-	struct rlimit limit;
-	char line[128];
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	bytes = kib * 1024;
-	if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY &&
-	    (!bytes || limit.rlim_cur < bytes))
-		bytes = limit.rlim_cur;
-	return bytes;
-}
-
-int scenario_check_memory(const char *option, uint64_t n_keys, size_t value_bytes)
-{
-	/* While a table doubles, the old array is there too.  A table is between 3.25 and 6.5 entries a bucket
-	 * full; beside each payload lie stamps and bits. */
-	const double bucket_bytes = (double)HMAP_BUCKET_BYTES / 3.25 * 1.5;
-	const double need = (double)n_keys * (bucket_bytes + (double)value_bytes + 32);
-	const uint64_t have = scenario_available_bytes();
-	char need_text[32], have_text[32];
-
-	if (!have || need < 0.9 * (double)have)
-		return 0;
-	cli_error("--%s=%" PRIu64
-		  ": a table of so many keys needs about %s, and %s of memory are available; "
-		  "take fewer keys",
-		  option, n_keys, units_format_bytes(need_text, sizeof(need_text), need),
-		  units_format_bytes(have_text, sizeof(have_text), (double)have));
-	return EXIT_USAGE;
 }
 
 /* ---------------------------------------------------------------- rows */

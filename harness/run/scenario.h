@@ -95,11 +95,6 @@ bool scenario_delete(struct scenario_map *m, uint64_t key);
 /* Overwrite until no growth is going on.  0 or -ENOMEM. */
 int scenario_settle(struct scenario_map *m) __attribute__((warn_unused_result));
 
-/* Refuse tables that would not fit into memory, before anything is allocated: EXIT_USAGE after saying how much
- * is needed and how much there is. */
-int scenario_check_memory(const char *option, uint64_t n_keys, size_t value_bytes)
-	__attribute__((warn_unused_result));
-
 /* One figure. */
 struct scenario_value {
 	const char *setting; /* what was varied: "live=25%"; goes to `stage` */
@@ -129,7 +124,8 @@ int scenario_granularity(struct scenario *s);  /* scenario_mark.c */
 int scenario_mark_cost(struct scenario *s);    /* scenario_cost.c */
 int scenario_pause_window(struct scenario *s); /* scenario_pause.c */
 int scenario_co_occurrence(struct scenario *s);
-int scenario_parallel_growth(struct scenario *s); /* scenario_growth.c */
-int scenario_work(struct scenario *s);		  /* scenario_work.c */
+int scenario_parallel_growth(struct scenario *s);
+int scenario_stale_reader(struct scenario *s); /* cmd_inspect.c */ /* scenario_growth.c */
+int scenario_work(struct scenario *s);				   /* scenario_work.c */
 
 #endif

@@ -39,6 +39,10 @@ refused '--duration' pause-window --duration=1us
 refused '--threads' parallel-growth --threads=0
 refused 'memory are available' granularity --to=2^40
 refused 'one too many' granularity work
+code=0
+"$bin" run --keys=2^40 >/dev/null 2>"$dir/err" || code=$?
+[ "$code" -eq 2 ] || fail "run with a table larger than memory ended with $code, not 2"
+grep -q 'memory are available' "$dir/err" || fail "run: \"$(cat "$dir/err")\" does not say how much memory there is"
 
 # An empty map, a map of one bucket.
 "$bin" scenario granularity --from=0 --to=1 --rounds=1 >"$dir/out" || fail "an empty map cannot be marked"
@@ -64,6 +68,14 @@ side=trigger=hand,bits=side
 "$bin" scenario parallel-growth --to=2^10 --rounds=1 --threads=2 >"$dir/out" || fail "parallel-growth"
 # Random keys, one writer: N ln 2 writes (GO-FACTS section 1), here of some 100 buckets.
 awk '$1 == "1" && ($5 < 0.4 || $5 > 0.9) { exit 1 }' "$dir/out" || fail "one writer needs about 0.69 writes a bucket"
+"$bin" scenario stale-reader --to=2^10 --duration=10ms --out="$dir" >"$dir/out" || fail "stale-reader"
+held()
+{
+	grep ",$1," "$dir/run.csv" | sed -n 's/.*,held_objects,count,\([0-9]*\),.*/\1/p'
+}
+[ "$(held leak)" -ge 1024 ] || fail "leak holds all that was retired"
+[ "$(held sweepgen)" -ge 1024 ] || fail "no generation ends while a reader stays"
+[ "$(held immediate)" -eq 0 ] || fail "immediate holds nothing"
 "$bin" scenario work --to=2^14 --rounds=3 --out="$dir" >"$dir/out" || fail "work"
 [ "$(grep -c '^[0-9]' "$dir/work.dat")" -gt 6 ] || fail "work.dat has too few points"
 awk '$1 == "keys" && $2 == "exponent" { found = 1; exit !($6 < 0.2 && $6 > -0.2) } END { exit !found }' "$dir/out" ||
