@@ -40,16 +40,16 @@ const struct cli_command cmd_go_model = {
 	.main = go_model_main,
 };
 
-static int go_model_rate(const struct cli_args *args, uint64_t *rate)
+static int go_model_rate(const struct cli_args *args, double *rate)
 {
 	const char *text = cli_get(args, "rate");
+	uint64_t per_s;
 
-	if (units_parse_rate(text, rate) != 0 || *rate == 0) {
+	if (units_parse_rate(text, &per_s) != 0 || per_s == 0) {
 		cli_error("--rate=%s: give operations per second, e.g. 5k, or max", text);
 		return EXIT_USAGE;
 	}
-	if (*rate == UINT64_MAX)
-		*rate = 0;
+	*rate = per_s == UINT64_MAX ? 0 : (double)per_s;
 	return 0;
 }
 

@@ -25,13 +25,13 @@ static bool go_scenario_has(const struct cli_args *settings, const char *name)
 static int go_scenario_rate(struct go_scenario *g, const struct cli_args *settings)
 {
 	const char *text = cli_get(settings, "rate");
+	uint64_t per_s;
 
-	if (units_parse_rate(text, &g->config.rate_per_s) || !g->config.rate_per_s) {
+	if (units_parse_rate(text, &per_s) || !per_s) {
 		cli_error("rate = %s: give operations per second, e.g. 5k, or max", text);
 		return EXIT_USAGE;
 	}
-	if (g->config.rate_per_s == UINT64_MAX)
-		g->config.rate_per_s = 0;
+	g->config.rate_per_s = per_s == UINT64_MAX ? 0 : (double)per_s;
 	snprintf(g->stage, sizeof(g->stage), "%s", text);
 	return 0;
 }
@@ -158,7 +158,7 @@ void go_scenario_row(const struct go_scenario *g, const char *metric, const char
 	const struct report_stage stage = {
 		.stage = g->stage,
 		.stage_s = c->duration_ns ? (double)c->duration_ns * 1e-9 : NAN,
-		.offered_ops_per_s = c->rate_per_s ? (double)c->rate_per_s : NAN,
+		.offered_ops_per_s = c->rate_per_s > 0 ? c->rate_per_s : NAN,
 	};
 	const struct report_row row = {
 		.role = "process",

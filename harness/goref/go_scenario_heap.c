@@ -176,8 +176,8 @@ static int curve_run(struct scenario *s, const struct cli_args *settings)
 		cli_error("rate = max: this scenario needs a number, as 10k");
 		return EXIT_USAGE;
 	}
-	c.quiet_ops = (uint64_t)((double)quiet_ns * 1e-9 * (double)g.config.rate_per_s);
-	c.every_ops = (uint64_t)((double)sample_ns * 1e-9 * (double)g.config.rate_per_s);
+	c.quiet_ops = (uint64_t)((double)quiet_ns * 1e-9 * g.config.rate_per_s);
+	c.every_ops = (uint64_t)((double)sample_ns * 1e-9 * g.config.rate_per_s);
 	c.every_ops = c.every_ops ? c.every_ops : 1;
 	c.samples = malloc(CURVE_MAX_SAMPLES * sizeof(*c.samples));
 	if (!c.samples) {

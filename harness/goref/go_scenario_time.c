@@ -95,9 +95,9 @@ static int deterministic_run(struct scenario *s, const struct cli_args *settings
 	    cli_get_count(settings, "cycle-deletes", 1, 1000000, &d.n_cycle_deletes))
 		return EXIT_USAGE;
 	snprintf(g.stage, sizeof(g.stage), "each %s", cli_get(settings, "every"));
-	g.config.rate_per_s = 1000000000 / d.every_ns;
+	g.config.rate_per_s = 1e9 / (double)d.every_ns;
 	g.config.n_ops_min = g.config.n_keys + 1;
-	g.config.duration_ns = (g.config.n_keys + 1) * 1000000000 / g.config.rate_per_s;
+	g.config.duration_ns = (g.config.n_keys + 1) * d.every_ns;
 	return go_scenario_stage(&g, deterministic_table);
 }
 

@@ -119,7 +119,7 @@ static uint64_t model_due(const struct model *m, uint64_t now_ticks)
 {
 	const double seconds = (double)clock_delta_ns(m->clock, m->begin_ticks, now_ticks) * 1e-9;
 
-	return (uint64_t)(seconds * (double)m->config->rate_per_s);
+	return (uint64_t)(seconds * m->config->rate_per_s);
 }
 
 static void model_loop(struct model *m)

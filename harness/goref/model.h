@@ -31,7 +31,7 @@ struct model_config {
 	/* NULL: the scenario's operation.  Otherwise this one, on the scenario's first map. */
 	void (*op)(struct model *m);
 	void *op_ctx;
-	uint64_t rate_per_s;   /* 0: unthrottled */
+	double rate_per_s;     /* 0: unthrottled */
 	uint64_t gogc_percent; /* GC_GOGC_OFF: cycles by hand only */
 	const char *options;   /* of the strategy, beside gogc; "" when none */
 	uint64_t n_keys;

@@ -180,7 +180,7 @@ static void model_print_load(const struct model *m, const struct model_summary *
 	char rate[32] = "unthrottled";
 
 	if (c->rate_per_s)
-		snprintf(rate, sizeof(rate), "%" PRIu64, c->rate_per_s);
+		snprintf(rate, sizeof(rate), "%.0f", c->rate_per_s);
 	fprintf(out, "%s,%s,%" PRIu64 ",%" PRIu64 ",%zu,", model_scenario_names[c->scenario], rate,
 		c->gogc_percent, c->n_keys, s->n);
 	model_print_us(out, s->lifetime_ns, s->n, 0.5);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* reference_rows.c - the recorded stages as rows of run.csv, and as what the figures draw. */
 #include <errno.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ enum { ROWS_SAMPLE = 8, ROWS_SAMPLE_LARGE = 64, ROWS_LARGE = 16384 };
 
 struct reference_rows {
 	struct report_file *file;
-	const char *env_id;
+	json_t *recorded; /* env.json of the recording; owns the ids when it is there */
+	const char *build_id, *env_id;
 	int error;
 };
 
@@ -41,7 +43,7 @@ static uint64_t reference_sample(const struct reference_stage *s)
 }
 
 static void reference_cell(struct reference_cell *c, const struct reference_stage *s,
-			   const char *env_id)
+			   const struct reference_rows *r)
 {
 	memset(c, 0, sizeof(*c));
 	snprintf(c->options, sizeof(c->options), "gogc=%.0f", s->gogc);
@@ -54,8 +56,8 @@ static void reference_cell(struct reference_cell *c, const struct reference_stag
 	c->sampled_1_in = reference_sample(s);
 	c->cell = (struct report_cell){
 		.run_id = "go-reference",
-		.build_id = build_info()->build_id,
-		.env_id = env_id,
+		.build_id = r->build_id,
+		.env_id = r->env_id,
 		.cell_id = c->cell_id,
 		.strategy = s->source,
 		.options = c->options,
@@ -217,6 +219,22 @@ static void reference_stage_rows(struct reference_rows *r, const struct referenc
 						      .n = (uint64_t)s->n});
 }
 
+/* Of the machine and the build that made the stages: DIR/env.json is from there.  Without it, of this one. */
+static void reference_ids(struct reference_rows *r, const char *dir)
+{
+	const char *build, *env;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%.4000s/env.json", dir);
+	r->recorded = json_load_file(path, 0, NULL);
+	build = json_string_value(json_object_get(r->recorded, "build_id"));
+	env = json_string_value(json_object_get(r->recorded, "env_id"));
+	if (build && env) {
+		r->build_id = build;
+		r->env_id = env;
+	}
+}
+
 int reference_write_rows(const struct reference *ref, char *message, size_t message_size)
 {
 	struct reference_rows r = {0};
@@ -231,15 +249,18 @@ int reference_write_rows(const struct reference *ref, char *message, size_t mess
 		return -ENOMEM;
 	}
 	r.env_id = env_id(env);
+	r.build_id = build_info()->build_id;
+	reference_ids(&r, ref->dir);
 	r.error = report_file_open(&r.file, path, false, message, message_size);
 	if (r.error) {
+		json_decref(r.recorded);
 		env_destroy(env);
 		return r.error;
 	}
 	for (size_t i = 0; i < ref->n; i++) {
 		struct reference_cell c;
 
-		reference_cell(&c, &ref->stages[i], r.env_id);
+		reference_cell(&c, &ref->stages[i], &r);
 		reference_lifetime_rows(&r, &c, &ref->stages[i]);
 		reference_stage_rows(&r, &c, &ref->stages[i]);
 	}
@@ -250,6 +271,7 @@ int reference_write_rows(const struct reference *ref, char *message, size_t mess
 	if (r.error)
 		snprintf(message, message_size, "%.400s: cannot be written: %s", path,
 			 strerror(-r.error));
+	json_decref(r.recorded);
 	env_destroy(env);
 	return r.error;
 }

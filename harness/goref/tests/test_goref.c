@@ -260,6 +260,31 @@ static void test_an_interval_that_is_off_is_found(void **state)
 	folder_remove(&f);
 }
 
+/* Rows written again on another machine, by another build, keep the ids of the recording. */
+static void test_rows_keep_the_ids(void **state)
+{
+	char path[128], line[4096];
+	struct folder f;
+	FILE *file;
+
+	(void)state;
+	folder_make(&f, "20", "21");
+	snprintf(path, sizeof(path), "%s/env.json", f.dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs("{\"build_id\": \"thatbuild\", \"env_id\": \"thatmachine\"}\n", file);
+	fclose(file);
+	assert_int_equal(reference_write_rows(&f.ref, f.message, sizeof(f.message)), 0);
+	snprintf(path, sizeof(path), "%s/run.csv", f.dir);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(line, sizeof(line), file)); /* the header */
+	assert_non_null(fgets(line, sizeof(line), file));
+	assert_non_null(strstr(line, ",thatbuild,thatmachine,"));
+	fclose(file);
+	folder_remove(&f);
+}
+
 static void test_bad_files_are_named(void **state)
 {
 	struct folder f;
@@ -286,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_an_iterated_map_pins_until_the_growth_ends),
 		cmocka_unit_test(test_ks_of_known_samples),
 		cmocka_unit_test(test_an_interval_that_is_off_is_found),
+		cmocka_unit_test(test_rows_keep_the_ids),
 		cmocka_unit_test(test_bad_files_are_named),
 	};
 
