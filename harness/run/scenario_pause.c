@@ -24,7 +24,9 @@ struct pause_load {
 	struct scenario_map m;
 	uint64_t n_ops, n_deletes;
 	double seconds;
-	uint64_t n_class[PAUSE_N_CLASSES], n_kept[PAUSE_N_CLASSES];
+	uint64_t n_class[PAUSE_N_CLASSES];		   /* seen */
+	uint64_t n_offered[PAUSE_N_CLASSES];		   /* of those, taken into account */
+	uint64_t random;				   /* of the sample, not of the load */
 	struct pause_sample (*samples)[PAUSE_MAX_SAMPLES]; /* NULL: not wanted */
 };
 
@@ -37,15 +39,21 @@ static unsigned pause_class(uint64_t ns)
 	return i;
 }
 
-/* All of the rare, some of the many. */
+/* All of the rare, some of the many; when they are too many, a fair sample of the whole run (Vitter, Random Sampling
+ * with a Reservoir, 1985, algorithm R). */
 static void pause_keep(struct pause_load *load, uint64_t begin, uint64_t end)
 {
 	const unsigned class = pause_class(clock_delta_ns(load->m.s->clock, begin, end));
+	const struct pause_sample sample = {begin, end};
+	uint64_t place;
 
-	if ((class > 1 || load->n_class[class] % PAUSE_KEEP_1_IN == 0) &&
-	    load->n_kept[class] < PAUSE_MAX_SAMPLES)
-		load->samples[class][load->n_kept[class]++] = (struct pause_sample){begin, end};
-	load->n_class[class]++;
+	if (load->n_class[class]++ % (class > 1 ? 1 : PAUSE_KEEP_1_IN))
+		return;
+	place = load->n_offered[class]++;
+	if (place >= PAUSE_MAX_SAMPLES)
+		place = scenario_random(&load->random) % load->n_offered[class];
+	if (place < PAUSE_MAX_SAMPLES)
+		load->samples[class][place] = sample;
 }
 
 /* A delete of a random key, the insert that makes up for it, some garbage.  The delete is timed with its poll: a
@@ -293,7 +301,10 @@ static void pause_class_report(struct scenario *s, const struct pause_load *load
 	const struct gc_log *log = load->m.t->ops->gc_log(load->m.r);
 	static const char *const none = "no delete of this class";
 	double pause_us[512], sweep_us[512], in_pause = 0, in_sweep = 0, median_pause, median_sweep;
-	const unsigned kept = (unsigned)load->n_kept[class], step = kept / 512 + 1;
+	const uint64_t n_offered = load->n_offered[class];
+	const unsigned kept =
+		n_offered < PAUSE_MAX_SAMPLES ? (unsigned)n_offered : PAUSE_MAX_SAMPLES;
+	const unsigned step = kept / 512 + 1;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < kept && n < 512; i += step, n++) {
@@ -327,7 +338,8 @@ static void pause_class_report(struct scenario *s, const struct pause_load *load
 
 static int pause_co_occur(struct scenario *s, const char *strategy)
 {
-	struct pause_load load = {.samples = calloc(PAUSE_N_CLASSES, sizeof(*load.samples))};
+	struct pause_load load = {.samples = calloc(PAUSE_N_CLASSES, sizeof(*load.samples)),
+				  .random = s->seed | 1};
 	int error = load.samples ? pause_open(&load, s, strategy, "") : -ENOMEM;
 
 	if (!error)
