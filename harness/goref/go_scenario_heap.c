@@ -72,6 +72,16 @@ static const struct curve_sample *curve_first_fall(const struct curve *c)
 	return NULL;
 }
 
+/* From the first delete to the end of a cycle's marking; negative: the deletes came after it. */
+static double curve_ms(const struct curve *c, const struct model *m, uint64_t flip_ticks)
+{
+	const uint64_t first = c->deletes_begin_ticks;
+
+	return ((double)clock_delta_ns(m->clock, first, flip_ticks) -
+		(double)clock_delta_ns(m->clock, flip_ticks, first)) /
+	       1e6;
+}
+
 static void curve_cycles(struct curve *c, struct model *m)
 {
 	const struct gc_log *log = reclaim_ops(m->r)->gc_log(m->r);
@@ -84,9 +94,6 @@ static void curve_cycles(struct curve *c, struct model *m)
 	for (uint64_t i = 1; i <= n; i++) {
 		if (!gc_log_get(log, i, &cycle) || cycle.flip_ticks < m->begin_ticks)
 			continue;
-		const double ms =
-			(double)clock_delta_ns(m->clock, c->deletes_begin_ticks, cycle.flip_ticks) /
-			1e6;
 		const bool is_after =
 			c->deletes_begin_ticks && cycle.mark_begin_ticks > c->deletes_begin_ticks;
 
@@ -98,13 +105,16 @@ static void curve_cycles(struct curve *c, struct model *m)
 		if (!is_after)
 			goal_before = cycle.next_goal_bytes;
 		printf("  %6.0fms %9.2f MB %9.2f MB %12llu %9.2f MB %9.2f MB\n",
-		       is_after ? ms : -1.0, (double)cycle.heap_before_bytes / 1e6,
+		       curve_ms(c, m, cycle.flip_ticks), (double)cycle.heap_before_bytes / 1e6,
 		       (double)cycle.heap_marked_bytes / 1e6,
 		       (unsigned long long)cycle.n_marked_objects, (double)cycle.goal_bytes / 1e6,
 		       (double)cycle.next_goal_bytes / 1e6);
 	}
-	printf("  the next goal falls at cycle %llu after the first delete (-1 ms: before it)\n",
-	       (unsigned long long)c->goal_falls_at);
+	if (c->goal_falls_at)
+		printf("  the next goal falls at cycle %llu after the first delete\n",
+		       (unsigned long long)c->goal_falls_at);
+	else
+		printf("  the next goal does not fall\n");
 }
 
 /* The claim: the number of objects drops at more than 5,000 a second when the deletes begin. */

@@ -68,13 +68,11 @@ static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *
 			if (pick-- == 0)
 				break;
 		}
-		if (!strcmp(o->name, "batch"))
+		/* More processors than there are: markers at their shares, and idle ones. */
+		if (!strcmp(o->name, "batch") || !strcmp(o->name, "procs"))
 			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 16));
 		else if (!strcmp(o->name, "markers"))
 			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 4));
-		else if (!strcmp(o->name,
-				 "procs")) /* more than there are: markers at their shares, too */
-			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 16));
 		if (value[0])
 			n += (size_t)snprintf(text + n, size - n, "%s%s=%s", n ? "," : "", o->name,
 					      value);
