@@ -79,7 +79,9 @@ struct reclaim_stats {
 	uint64_t n_cycles; /* grace periods, epochs, scans or collection cycles completed */
 	uint64_t
 		n_pending; /* retired to the strategy and not freed, counted by the strategy itself */
-	uint64_t n_stalls;     /* stops or grace periods given up at a limit */
+	uint64_t n_stalls; /* stops or grace periods given up at a limit */
+	uint32_t
+		stalled_by; /* with n_stalls: the thread (its index) that did not come to the last one */
 	uint64_t pause_ns_max; /* longest time a thread was held at a safepoint; 0: none */
 };
 

@@ -97,9 +97,10 @@ static int option_set(const struct reclaim_ops *ops, const struct reclaim_option
 		return -EINVAL;
 	}
 	if (!(number >= o->min && number <= o->max)) {
-		snprintf(message, message_size, "%s:%s=%s: out of range, %g to %g %s is possible",
-			 ops->name, o->name, text, o->min, o->max,
-			 o->type == OPT_TIME_NS ? "ns" : o->unit);
+		snprintf(message, message_size,
+			 "%s:%s=%s: out of range, %g to %g %s%s%s is possible", ops->name, o->name,
+			 text, o->min, o->max, o->type == OPT_TIME_NS ? "ns" : o->unit,
+			 o->choices ? " or " : "", o->choices ? o->choices : "");
 		return -ERANGE;
 	}
 	if (o->type == OPT_FRACTION)

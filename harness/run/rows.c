@@ -307,14 +307,42 @@ static void rows_map(struct rows *rows)
 		   rows->s->conservation.class[OBJ_BUCKET].n_live, "buckets");
 }
 
+bool rows_stall_text(const struct rows *rows, char *buf, size_t size)
+{
+	const struct stage_result *s = rows->s;
+	const uint32_t thread = s->stats_end.stalled_by;
+	const char *role = "it has left since"; /* the stalled reader does, at the stage's end */
+
+	buf[0] = '\0';
+	if (s->stats_end.n_stalls == s->stats_begin.n_stalls)
+		return false;
+	for (unsigned i = 0; i < rows->in->n_workers; i++) {
+		const struct run_worker *w = &rows->in->workers[i];
+
+		if (w->t != NULL && w->t->index == thread)
+			role = reclaim_role_names[w->role];
+	}
+	snprintf(buf, size, "thread %" PRIu32 " (%s) reached no safepoint in time", thread, role);
+	return true;
+}
+
 static void rows_strategy(struct rows *rows)
 {
 	const struct stage_result *s = rows->s;
 	const uint64_t n_cycles = stage_n_cycles(s);
+	char stalled[96];
 
 	rows_count(rows, "collector", "all", "cycles", n_cycles, "cycles");
-	rows_count(rows, "collector", "all", "stalls",
-		   s->stats_end.n_stalls - s->stats_begin.n_stalls, "stalls");
+	rows_stall_text(rows, stalled, sizeof(stalled));
+	rows_emit(rows, (struct report_row){
+				.role = "collector",
+				.metric = "stalls",
+				.stat = "count",
+				.value = (double)(s->stats_end.n_stalls - s->stats_begin.n_stalls),
+				.unit = "stalls",
+				.n = s->stats_end.n_stalls - s->stats_begin.n_stalls,
+				.reason = stalled,
+			});
 	if (rows_gc(rows))
 		return;
 	rows_emit(rows, (struct report_row){

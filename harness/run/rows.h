@@ -47,6 +47,8 @@ void rows_emit(struct rows *rows, struct report_row row);
 
 /* With --steady: how the stage ended, in words. */
 void rows_steady_text(const struct stage_result *s, char *buf, size_t size);
+/* Who held up stops that were given up in the stage; false: none was. */
+bool rows_stall_text(const struct rows *rows, char *buf, size_t size);
 
 /* Whether the offered rate was not reached. */
 bool rows_is_saturated(const struct stage_result *s);

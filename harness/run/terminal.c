@@ -74,6 +74,7 @@ void terminal_stage(const struct rows *rows, struct terminal_checks *checks)
 {
 	const struct stage_result *s = rows->s;
 	char throughput[32], p50[40], p99[40], limbo[32], rss[32], entry[32], steady[256];
+	char stalled[96];
 	static const struct km_value none = {.status = KM_NONE};
 	struct km_value v50 = none, v99 = none;
 	struct km km;
@@ -96,6 +97,9 @@ void terminal_stage(const struct rows *rows, struct terminal_checks *checks)
 	       units_format_bytes(rss, sizeof(rss), (double)s->sampler.peak_rss_bytes),
 	       isnan(rows_bytes_per_entry(s)) ? "-" : entry,
 	       rows_is_saturated(s) ? "  saturated" : "", s->is_interrupted ? "  interrupted" : "");
+	if (rows_stall_text(rows, stalled, sizeof(stalled)))
+		printf("  %" PRIu64 " stops given up: %s; nothing is freed meanwhile\n",
+		       s->stats_end.n_stalls - s->stats_begin.n_stalls, stalled);
 	if (s->has_watch) {
 		rows_steady_text(s, steady, sizeof(steady));
 		printf("  steady=%d: %s\n", s->watch.end_ticks != 0, steady);

@@ -226,6 +226,7 @@ void gc_collect(struct reclaim_thread *t)
 
 struct gc_sums {
 	uint64_t n_retired, n_freed, held_ns_max;
+	uint32_t missing_thread;
 };
 
 static struct gc_sums gc_sums(struct gc *gc)
@@ -234,7 +235,8 @@ static struct gc_sums gc_sums(struct gc *gc)
 
 	/* One look at the list and at those that left it.  relaxed, all: approximate unless quiet */
 	pthread_mutex_lock(&gc->world.lock);
-	sums = (struct gc_sums){gc->past_n_retired, gc->past_n_freed, gc->past_held_ns_max};
+	sums = (struct gc_sums){gc->past_n_retired, gc->past_n_freed, gc->past_held_ns_max,
+				gc->world.missing_thread};
 	for (const struct gc_member *m = gc->world.members; m; m = m->next) {
 		const struct gc_thread *g = (const struct gc_thread *)m;
 
@@ -285,12 +287,14 @@ void gc_drain(struct reclaim_thread *t)
 void gc_stats(struct reclaim *r, struct reclaim_stats *out)
 {
 	struct gc *gc = reclaim_state(r);
+	const struct gc_sums sums = gc_sums(gc);
 
 	*out = (struct reclaim_stats){
 		.n_cycles = gc_log_n_cycles(&gc->log),
 		.n_pending = gc_n_pending(gc),
 		.n_stalls = load_relaxed(&gc->world.n_cancelled),
-		.pause_ns_max = gc_sums(gc).held_ns_max,
+		.stalled_by = sums.missing_thread,
+		.pause_ns_max = sums.held_ns_max,
 	};
 }
 

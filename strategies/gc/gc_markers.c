@@ -122,23 +122,32 @@ static void gc_helper_round(struct gc *gc, struct gc_thread *g)
 		pthread_cond_signal(&markers->closed);
 }
 
+static void gc_helper_ready(struct gc *gc, int err)
+{
+	pthread_mutex_lock(&gc->mark.lock);
+	gc->markers.n_ready++;
+	if (err)
+		gc->markers.ready_err = err;
+	pthread_cond_signal(&gc->markers.closed);
+	pthread_mutex_unlock(&gc->mark.lock);
+}
+
 static void *gc_helper_main(void *arg)
 {
 	const struct gc_marker *marker = arg;
 	struct gc *gc = marker->gc;
 	struct gc_markers *markers = &gc->markers;
 	struct reclaim_thread *t = reclaim_register(gc->r, ROLE_COLLECTOR);
-	const int err = t ? 0 : -errno;
 	uint64_t n_seen = 0;
 
-	if (t)
-		gc_thread_of(t)->marker = marker->number;
+	if (!t) {
+		gc_helper_ready(gc, -errno);
+		return NULL;
+	}
+	gc_thread_of(t)->marker = marker->number;
+	gc_helper_ready(gc, 0);
 	pthread_mutex_lock(&gc->mark.lock);
-	markers->n_ready++;
-	if (err)
-		markers->ready_err = err;
-	pthread_cond_signal(&markers->closed);
-	while (!err && !markers->must_exit) {
+	while (!markers->must_exit) {
 		/* relaxed: written under the lock */
 		if (!load_relaxed(&markers->is_open) || markers->n_rounds == n_seen) {
 			pthread_cond_wait(&markers->opened, &gc->mark.lock);
@@ -148,8 +157,7 @@ static void *gc_helper_main(void *arg)
 		gc_helper_round(gc, gc_thread_of(t));
 	}
 	pthread_mutex_unlock(&gc->mark.lock);
-	if (t)
-		reclaim_unregister(t);
+	reclaim_unregister(t);
 	return NULL;
 }
 

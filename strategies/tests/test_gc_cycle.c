@@ -402,7 +402,7 @@ static void check_stuck(const char *strategy, const char *options, bool is_offli
 		assert_true(stats.n_stalls > 0);
 		assert_int_equal(stats.n_cycles, 0);
 		assert_true(is_object(&f, payload));
-		assert_int_equal(f.gc->world.missing_thread, load_relaxed(&s.index));
+		assert_int_equal(stats.stalled_by, load_relaxed(&s.index));
 		collect(&f); /* again, and still nothing */
 		assert_true(is_object(&f, payload));
 	}
