@@ -93,7 +93,7 @@ static uint64_t walk(walker &w, const arrays &a)
 	return w.sum;
 }
 
-// With payloads the marker finds each one's span, its index and its bit: some 45 instructions, where the walk has a load.
+// With payloads the marker finds each one's span, its index and its bit: some 85 instructions, where the walk has a load.
 // In a table that fits the nearest caches that is what remains, and no order of marking makes it less; in larger ones
 // both wait for memory, and the marker's fetches are further ahead.
 static void mark_against_walk(benchmark::State &state, context &c, hmap_mode mode,
