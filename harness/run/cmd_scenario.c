@@ -55,6 +55,9 @@ static const struct cli_option scenario_options[] = {
 	{"out", "DIR", NULL,
 	 "write DIR/run.csv and DIR/env.json too (default for job files of `run` cells: "
 	 "reclaimbench-NAME)"},
+	{"resume", NULL, NULL,
+	 "job files of `run` cells: go on with what DIR holds; what is finished there does not run "
+	 "again"},
 	{"dry-run", NULL, NULL, "job files: print the cells, and run nothing"},
 	{"list", NULL, NULL, "print the names, and run nothing"},
 	CLI_OPTIONS_END,
@@ -164,8 +167,9 @@ static int scenario_write_env(const struct scenario *s, int code)
 
 /* `path`: of its job file; NULL: its code. */
 static int scenario_run(struct scenario *s, const struct scenario_entry *entry, const char *path,
-			bool is_dry)
+			const struct cli_args *args)
 {
+	const bool is_dry = cli_given(args, "dry-run") != NULL;
 	struct clock clock;
 	int code;
 
@@ -181,7 +185,7 @@ static int scenario_run(struct scenario *s, const struct scenario_entry *entry, 
 	snprintf(s->run_id, sizeof(s->run_id), "%.30s-%lld-%d", s->name, (long long)time(NULL),
 		 (int)getpid());
 	if (path) {
-		code = scenario_job_run(s, path, is_dry);
+		code = scenario_job_run(s, path, is_dry, cli_given(args, "resume") != NULL);
 	} else {
 		code = scenario_open_rows(s);
 		/* Once now: a run that is cut short has its environment, too. */
@@ -201,6 +205,7 @@ static int scenario_check_options(const struct cli_args *args, const char *path)
 {
 	static const char *const for_code[] = {"from",	  "to",	      "rounds",
 					       "threads", "duration", "seed"};
+	static const char *const for_jobs[] = {"dry-run", "resume"};
 
 	for (size_t i = 0; path && i < sizeof(for_code) / sizeof(for_code[0]); i++) {
 		if (cli_given(args, for_code[i])) {
@@ -210,9 +215,11 @@ static int scenario_check_options(const struct cli_args *args, const char *path)
 			return EXIT_USAGE;
 		}
 	}
-	if (!path && cli_given(args, "dry-run")) {
-		cli_error("--dry-run is for scenarios that are job files");
-		return EXIT_USAGE;
+	for (size_t i = 0; !path && i < sizeof(for_jobs) / sizeof(for_jobs[0]); i++) {
+		if (cli_given(args, for_jobs[i])) {
+			cli_error("--%s is for scenarios that are job files", for_jobs[i]);
+			return EXIT_USAGE;
+		}
 	}
 	return 0;
 }
@@ -242,9 +249,7 @@ static int scenario_named(struct scenario *s, const struct cli_args *args)
 		code = scenario_parse(s, args);
 	s->name = entry ? entry->name : "job";
 	s->dir = cli_given(args, "out");
-	return code ? code
-		    : scenario_run(s, entry, is_job ? path : NULL,
-				   cli_given(args, "dry-run") != NULL);
+	return code ? code : scenario_run(s, entry, is_job ? path : NULL, args);
 }
 
 static int scenario_main(int argc, char **argv)

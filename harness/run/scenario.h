@@ -49,8 +49,9 @@ extern const struct scenario_program scenario_ghost, scenario_deterministic, sce
 	scenario_heap_curve, scenario_assist; /* ../goref/go_scenario_*.c */
 
 /* Run a job file: of a program, its cells; else `matrix` and then `table`.  An exit code; s->dir NULL: no files for
- * a program, "reclaimbench-NAME" for a matrix.  `is_dry`: print the cells only.  scenario_job.c. */
-int scenario_job_run(struct scenario *s, const char *path, bool is_dry);
+ * a program, "reclaimbench-NAME" for a matrix of NAME.ini.  `is_dry`: print the cells only; `is_resumed`: a matrix goes on.
+ * scenario_job.c. */
+int scenario_job_run(struct scenario *s, const char *path, bool is_dry, bool is_resumed);
 /* Whether a name is a job file's path: it has a / or ends in .ini. */
 bool scenario_job_is_path(const char *name);
 /* Where the job file of a scenario is: the path itself, or by its name below scripts/matrices of this folder, of the

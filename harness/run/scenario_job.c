@@ -96,18 +96,33 @@ static int job_exec(const char *const *argv)
 
 /* ---------------------------------------------------------------- matrix */
 
-static int job_run_matrix(const struct scenario *s, const char *path, bool is_dry)
+/* "reclaimbench-staged" for any staged.ini: another file has another folder. */
+static void job_default_dir(const char *path, char *dir, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	const size_t n = strlen(name);
+
+	snprintf(dir, size, "reclaimbench-%.*s",
+		 (int)(n > 4 && !strcmp(name + n - 4, ".ini") ? n - 4 : n), name);
+}
+
+static int job_run_matrix(const struct scenario *s, const char *path, bool is_dry, bool is_resumed)
 {
 	char dir[PATH_MAX], out[PATH_MAX + 8];
-	const char *const matrix[] = {
-		"reclaimbench", "matrix", path, out, is_dry ? "--dry-run" : NULL, NULL};
+	const char *const matrix[] = {"reclaimbench",
+				      "matrix",
+				      path,
+				      out,
+				      is_dry ? "--dry-run" : is_resumed ? "--resume" : NULL,
+				      NULL};
 	const char *const table[] = {"reclaimbench", "table", dir, NULL};
 	int code, shown;
 
 	if (s->dir)
 		snprintf(dir, sizeof(dir), "%s", s->dir);
 	else
-		snprintf(dir, sizeof(dir), "reclaimbench-%s", s->name);
+		job_default_dir(path, dir, sizeof(dir));
 	snprintf(out, sizeof(out), "--out=%s", dir);
 	code = job_exec(matrix);
 	/* Cells may have failed: the table says of which there is something to show. */
@@ -229,7 +244,7 @@ static int job_run_program(struct scenario *s, const char *path, const char *nam
 	return code;
 }
 
-int scenario_job_run(struct scenario *s, const char *path, bool is_dry)
+int scenario_job_run(struct scenario *s, const char *path, bool is_dry, bool is_resumed)
 {
 	char program[64], message[1024];
 
@@ -238,6 +253,12 @@ int scenario_job_run(struct scenario *s, const char *path, bool is_dry)
 		return EXIT_USAGE;
 	}
 	if (!program[0])
-		return job_run_matrix(s, path, is_dry);
+		return job_run_matrix(s, path, is_dry, is_resumed);
+	if (is_resumed) {
+		cli_error(
+			"--resume: %s is for program = %s, whose cells all run anew; leave it out",
+			path, program);
+		return EXIT_USAGE;
+	}
 	return job_run_program(s, path, program, is_dry);
 }

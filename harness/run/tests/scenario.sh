@@ -123,6 +123,20 @@ head -1 "$dir/heap-curve/timeline.csv" | grep -q heap_objects || fail "heap-curv
 grep -q ',deleted,' "$dir/heap-curve/timeline.csv" || fail "heap-curve: all keys are deleted in the end"
 small assist 's/2^16/2^10/; s/5s/100ms/; s/10k, max/max/; s/, 50, 100, 400/, 100/'
 [ "$(grep -c ' %$' "$dir/out")" -eq 4 ] || fail "assist: a line for each rate and GOGC"
+# A job file of `run` cells has a folder of its own; what stands there is gone on with, by the option that is named.
+for name in one two; do
+	printf '[a]\nstrategy=leak\nkeys=2^8\nstages=max:20ms\nwarmup=0ms\ntracking-cost=off\n' >"$dir/$name.ini"
+	(cd "$dir" && "$OLDPWD/$bin" scenario "./$name.ini") >"$dir/out" 2>"$dir/err" || fail "$name.ini"
+	[ -s "$dir/reclaimbench-$name/run.csv" ] || fail "$name.ini leaves no reclaimbench-$name"
+done
+code=0
+(cd "$dir" && "$OLDPWD/$bin" scenario one.ini) >"$dir/out" 2>"$dir/err" || code=$?
+[ "$code" -eq 2 ] || fail "a second scenario one.ini ended with $code, not 2"
+grep -q -- '--resume' "$dir/err" || fail "a second scenario one.ini does not say how to go on"
+(cd "$dir" && "$OLDPWD/$bin" scenario one.ini --resume) >"$dir/out" 2>"$dir/err" || fail "one.ini --resume"
+grep -q 'leak' "$dir/out" || fail "one.ini --resume prints no table"
+refused 'all run anew' ghost --resume
+refused 'for scenarios that are job files' granularity --resume
 # What is wrong in a job file is named with its line.
 printf '[global]\nprogram = ghots\n[a]\nkeys = 16\n' >"$dir/bad.ini"
 refused 'did you mean ghost' "$dir/bad.ini"
