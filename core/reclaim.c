@@ -66,17 +66,15 @@ static bool reclaim_audit_begin(struct reclaim *r, struct heap_config *heap_conf
 	return true;
 }
 
-int reclaim_create(struct reclaim **out, const struct reclaim_config *config, char *message,
-		   size_t message_size)
+static int reclaim_check_limits(const struct reclaim_config *config, char *message,
+				size_t message_size)
 {
 	const struct reclaim_ops *ops = config->ops;
-	struct heap_config heap_config = config->heap;
-	struct reclaim *r;
-	int err = reclaim_ops_check(ops, message, message_size);
+	const int err = reclaim_ops_check(ops, message, message_size);
 
 	if (err)
 		return err;
-	if ((ops->flags & NEEDS_SPAN_HEAP) && heap_config.kind != HEAP_SPAN) {
+	if ((ops->flags & NEEDS_SPAN_HEAP) && config->heap.kind != HEAP_SPAN) {
 		snprintf(message, message_size,
 			 "strategy %s keeps bits beside spans: use alloc=span instead of "
 			 "alloc=malloc",
@@ -94,6 +92,45 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 			 config->max_threads, ops->max_threads);
 		return -ERANGE;
 	}
+	return 0;
+}
+
+/* Zeroed; NULL when memory is short. */
+static void *reclaim_make_state(const struct reclaim_ops *ops)
+{
+	void *state = aligned_alloc(PADDING_BYTES, reclaim_padded(ops->state_bytes));
+
+	if (state)
+		memset(state, 0, reclaim_padded(ops->state_bytes));
+	return state;
+}
+
+int reclaim_check(const struct reclaim_config *config, char *message, size_t message_size)
+{
+	int err = reclaim_check_limits(config, message, message_size);
+	void *state;
+
+	if (err)
+		return err;
+	snprintf(message, message_size, "out of memory");
+	state = reclaim_make_state(config->ops);
+	err = state ? reclaim_options_parse(config->ops, config->options, state, message,
+					    message_size)
+		    : -ENOMEM;
+	free(state);
+	return err;
+}
+
+int reclaim_create(struct reclaim **out, const struct reclaim_config *config, char *message,
+		   size_t message_size)
+{
+	const struct reclaim_ops *ops = config->ops;
+	struct heap_config heap_config = config->heap;
+	struct reclaim *r;
+	int err = reclaim_check_limits(config, message, message_size);
+
+	if (err)
+		return err;
 	r = aligned_alloc(PADDING_BYTES, sizeof(*r));
 	if (!r)
 		goto no_memory;
@@ -119,10 +156,9 @@ int reclaim_create(struct reclaim **out, const struct reclaim_config *config, ch
 	pthread_mutex_init(&r->attachments_lock, NULL);
 	heap_config.node_bytes = ops->node_bytes;
 	heap_config.stamps = config->tracking;
-	r->state = aligned_alloc(PADDING_BYTES, reclaim_padded(ops->state_bytes));
+	r->state = reclaim_make_state(ops);
 	if (!r->state)
 		goto no_memory;
-	memset(r->state, 0, reclaim_padded(ops->state_bytes));
 	err = reclaim_options_parse(ops, config->options, r->state, message, message_size);
 	if (err)
 		goto out;

@@ -230,6 +230,10 @@ struct reclaim_thread {
 	struct reclaim_counters counters[OBJ_N_CLASSES];
 } __attribute__((aligned(PADDING_BYTES)));
 
+/* What reclaim_create() would refuse whatever the machine: heap, threads, and the strategy's options.  0 or -errno
+ * with a message; nothing is made. */
+int reclaim_check(const struct reclaim_config *config, char *message, size_t message_size)
+	__attribute__((warn_unused_result));
 /* Create.  0 or -errno; on error `message` says what was wrong and what would be right (unknown option,
  * out-of-range value with its unit, alloc=malloc refused).  The clock must outlive the domain. */
 int reclaim_create(struct reclaim **out, const struct reclaim_config *config, char *message,

@@ -2,9 +2,11 @@
 /* config.c - the options of `reclaimbench run`. */
 #include "run/config.h"
 
+#define XXH_INLINE_ALL
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,10 @@
 #include "registry.h"
 #include "run/memory.h"
 #include "units.h"
+
+/* Of --sample-every when it is not given, as text and as a number. */
+#define SAMPLE_EVERY "10ms"
+#define SAMPLE_EVERY_NS 10000000u
 
 const struct cli_option run_options[] = {
 	{"strategy", "S[:opt=v,..]", "sweepgen",
@@ -55,7 +61,7 @@ const struct cli_option run_options[] = {
 	{"sample", "N", "1", "stamp one retired object in N"},
 	{"tracking-cost", "on|off", "on",
 	 "measure the cost of tracking: the cell with it on and off, in turns"},
-	{"sample-every", "TIME", "10ms", "distance of the timeline's samples"},
+	{"sample-every", "TIME", SAMPLE_EVERY, "distance of the timeline's samples"},
 	{"audit", NULL, NULL, "poison what is freed and check every object's way (slow)"},
 	{"gc-log", NULL, NULL, "print a line per collection cycle"},
 	{"trace-json", NULL, NULL,
@@ -316,6 +322,8 @@ static int config_trace(struct run_config *c, const struct cli_args *args)
 {
 	static const char *const only_with_trace[] = {"trace-format", "trace-pace", "evict"};
 
+	struct load_error error = {""};
+
 	c->trace_path = cli_given(args, "trace");
 	c->trace_format = cli_get(args, "trace-format");
 	c->trace_pace = cli_get(args, "trace-pace");
@@ -326,7 +334,28 @@ static int config_trace(struct run_config *c, const struct cli_args *args)
 		cli_error("--%s needs --trace=FILE", only_with_trace[i]);
 		return EXIT_USAGE;
 	}
+	if (c->trace_format != NULL &&
+	    trace_parse_format(c->trace_format, &c->trace_options.format, &error) != 0)
+		return config_load_error("trace-format", c->trace_format, &error);
+	if (c->evict_text != NULL &&
+	    evict_parse(c->evict_text, &c->trace_options.evict, &error) != 0)
+		return config_load_error("evict", c->evict_text, &error);
+	if (trace_parse_pace(c->trace_pace, &c->pace, &error) != 0)
+		return config_load_error("trace-pace", c->trace_pace, &error);
 	return 0;
+}
+
+/* The strategy's options, and the heap it needs. */
+static int config_check_strategy(const struct run_config *c)
+{
+	const struct reclaim_config rc = {
+		.ops = c->ops, .options = c->strategy_options, .heap = {.kind = c->alloc}};
+	char message[512];
+
+	if (reclaim_check(&rc, message, sizeof(message)) == 0)
+		return 0;
+	cli_error("%s", message);
+	return EXIT_USAGE;
 }
 
 int run_config_parse(struct run_config *c, const struct cli_args *args)
@@ -340,7 +369,7 @@ int run_config_parse(struct run_config *c, const struct cli_args *args)
 	if (config_strategy(c, args) != 0 || config_load(c, args) != 0 ||
 	    config_counts(c, args) != 0 || config_value_bytes(c, args) != 0 ||
 	    config_times(c, args) != 0 || config_choices(c, args) != 0 ||
-	    config_pin(c, args) != 0 || config_trace(c, args) != 0)
+	    config_pin(c, args) != 0 || config_trace(c, args) != 0 || config_check_strategy(c) != 0)
 		return EXIT_USAGE;
 	/* A trace brings keys of its own. */
 	return c->trace_path ? 0 : run_check_memory("keys", c->n_keys, c->value_bytes);
@@ -352,24 +381,76 @@ void run_config_fini(struct run_config *c)
 	c->strategy_options = NULL;
 }
 
+/* ---------------------------------------------------------------- the cell's id */
+
+static void id_texts(XXH3_state_t *state, const char *const *texts)
+{
+	for (; *texts != NULL; texts++)
+		XXH3_64bits_update(state, *texts, strlen(*texts));
+}
+
+static void id_numbers(XXH3_state_t *state, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void id_numbers(XXH3_state_t *state, const char *fmt, ...)
+{
+	char text[128]; /* five numbers */
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	XXH3_64bits_update(state, text, strlen(text));
+}
+
+/* What came to be part of the id later, or is a cell's only now and then: where it is not given the id is what it was,
+ * so that results compare with older ones. */
+static void id_options(XXH3_state_t *state, const struct run_config *c)
+{
+	const struct {
+		bool is_there;
+		const char *name, *text;
+	} options[] = {
+		{c->is_value_traced, "|sizes", ""},
+		{c->steady_text != NULL, "|steady=", c->steady_text},
+		{c->pin != RUN_PIN_NONE, "|pin=", c->pin_text},
+		{c->events_text != NULL, "|events=", c->events_text},
+		{c->gc_log, "|gc-log", ""},
+		{c->trace_json, "|trace-json", ""},
+		{c->tracking && !c->tracking_cost, "|tracking-cost=off", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (options[i].is_there)
+			id_texts(state,
+				 (const char *const[]){options[i].name, options[i].text, NULL});
+	if (c->sample_every_ns != SAMPLE_EVERY_NS)
+		id_numbers(state, "|sample-every=%" PRIu64, c->sample_every_ns);
+}
+
 void run_config_cell_id(const struct run_config *c, char id[17])
 {
-	char text[4096];
-	const int n =
-		snprintf(text, sizeof(text),
-			 "%s|%s|%s|%u|%u|%" PRIu64 "|%s|%s|%zu|%zu|%s|%" PRIu64 "|%s|%s|%s|%u|"
-			 "%d%d%d|%s|%s|%s|%s%s%s%s",
-			 c->ops->name, c->strategy_options, c->scenario, c->n_threads, c->n_readers,
-			 c->n_keys, c->mix_text, c->dist_text, c->value_bytes, c->garbage_bytes,
-			 c->stages_text, c->warmup_ns, c->arrival_text, c->unlink_text,
-			 c->alloc_text, c->sample_1_in, c->tracking, c->audit, c->huge_pages,
-			 c->trace_path ? c->trace_path : "", c->trace_path ? c->trace_pace : "",
-			 c->evict_text ? c->evict_text : "", c->trace_format ? c->trace_format : "",
-			 c->is_value_traced ? "|sizes" : "", c->steady_text ? "|steady=" : "",
-			 c->steady_text ? c->steady_text : "");
-	const size_t used = n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1;
+	XXH3_state_t state;
 
-	snprintf(id, 17, "%016" PRIx64, (uint64_t)XXH3_64bits(text, used));
+	XXH3_64bits_reset(&state);
+	id_texts(&state, (const char *const[]){c->ops->name, "|", c->strategy_options, "|",
+					       c->scenario, NULL});
+	id_numbers(&state, "|%u|%u|%" PRIu64 "|", c->n_threads, c->n_readers, c->n_keys);
+	id_texts(&state, (const char *const[]){c->mix_text, "|", c->dist_text, NULL});
+	id_numbers(&state, "|%zu|%zu|", c->value_bytes, c->garbage_bytes);
+	id_texts(&state, (const char *const[]){c->stages_text, NULL});
+	id_numbers(&state, "|%" PRIu64 "|", c->warmup_ns);
+	id_texts(&state, (const char *const[]){c->arrival_text, "|", c->unlink_text, "|",
+					       c->alloc_text, NULL});
+	id_numbers(&state, "|%u|%d%d%d|", c->sample_1_in, c->tracking, c->audit, c->huge_pages);
+	if (c->trace_path)
+		id_texts(&state,
+			 (const char *const[]){c->trace_path, "|", c->trace_pace, "|",
+					       c->evict_text ? c->evict_text : "", "|",
+					       c->trace_format ? c->trace_format : "", NULL});
+	else
+		id_texts(&state, (const char *const[]){"|||", NULL});
+	id_options(&state, c);
+	snprintf(id, 17, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(&state));
 }
 
 struct report_cell run_config_columns(const struct run_config *c)

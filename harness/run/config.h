@@ -12,6 +12,7 @@
 #include "load/mix.h"
 #include "load/sched.h"
 #include "load/stages.h"
+#include "load/trace_replay.h"
 #include "measure/steady.h"
 #include "reclaim.h"
 #include "report/csv.h"
@@ -68,6 +69,8 @@ struct run_config {
 	const char *events_text; /* NULL: none */
 	const char *trace_path;	 /* NULL: generated load */
 	const char *trace_format, *trace_pace, *evict_text;
+	struct trace_options trace_options;
+	struct trace_pace pace; /* of the option; a source has the one in use */
 };
 
 extern const struct cli_option run_options[];
@@ -77,8 +80,8 @@ extern const struct cli_option run_options[];
 int run_config_parse(struct run_config *config, const struct cli_args *args);
 void run_config_fini(struct run_config *config);
 
-/* 16 hex digits over everything that makes two runs the same cell: load, strategy and its options; not
- * the repetition, the seed, or where results go. */
+/* 16 hex digits over everything that makes two runs the same cell: every option that changes what is measured or how;
+ * not the repetition and the seed, which tell its samples apart, nor --quiet, the names and where results go. */
 void run_config_cell_id(const struct run_config *config, char id[17]);
 /* The columns of a row that the options decide; the ids are left empty.  The texts are those of `config`. */
 struct report_cell run_config_columns(const struct run_config *config);

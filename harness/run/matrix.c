@@ -19,6 +19,7 @@
 #include "build_info.h"
 #include "clock.h"
 #include "load/rng.h"
+#include "report/text.h"
 #include "run/matrix_child.h"
 #include "run/matrix_progress.h"
 #include "run/matrix_store.h"
@@ -109,6 +110,20 @@ static int matrix_hash_file(const char *path, char *hash)
 	return err;
 }
 
+/* Names of files and sections may be any bytes, JSON is UTF-8.  NULL when memory is short. */
+static json_t *matrix_json_text(const char *text)
+{
+	char *copy = strdup(text);
+	json_t *json = NULL;
+
+	if (copy) {
+		text_make_utf8(copy);
+		json = json_string(copy);
+	}
+	free(copy);
+	return json;
+}
+
 /* The cells, for merge to find gaps. */
 static json_t *matrix_list_cells(const struct matrix_job *job)
 {
@@ -116,10 +131,12 @@ static json_t *matrix_list_cells(const struct matrix_job *job)
 
 	for (size_t i = 0; cells && i < job->n_cells; i++) {
 		char *text = matrix_cell_text(job, &job->cells[i]);
-		json_t *cell = text ? json_pack("{s:s, s:s, s:i, s:s}", "id", job->cells[i].id,
-						"scenario", job->cells[i].scenario, "reps",
-						(int)job->cells[i].n_reps, "settings", text)
-				    : NULL;
+		json_t *cell =
+			text ? json_pack("{s:s, s:o, s:i, s:o}", "id", job->cells[i].id, "scenario",
+					 matrix_json_text(job->cells[i].scenario), "reps",
+					 (int)job->cells[i].n_reps, "settings",
+					 matrix_json_text(text))
+			     : NULL;
 
 		free(text);
 		if (!cell || json_array_append_new(cells, cell)) {
@@ -138,10 +155,10 @@ static json_t *matrix_identity(const struct matrix_state *m)
 	if (matrix_hash_file(m->plan->binary, binary))
 		return NULL;
 	snprintf(shard, sizeof(shard), "%u/%u", m->plan->shard, m->plan->n_shards);
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "format", 1, "build",
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:o}", "format", 1, "build",
 			 build_info()->build_id, "binary", binary, "machine", m->plan->env_id,
-			 "job", m->job->hash, "job_file", m->job->path, "shard", shard, "run_id",
-			 m->run_id, "cells", matrix_list_cells(m->job));
+			 "job", m->job->hash, "job_file", matrix_json_text(m->job->path), "shard",
+			 shard, "run_id", m->run_id, "cells", matrix_list_cells(m->job));
 }
 
 /* A matrix that goes on keeps its run_id: its rows are one run. */
@@ -267,6 +284,8 @@ static int matrix_keep(struct matrix_state *m, const struct matrix_turn *turn,
 	if (has_rows && !matrix_read_figures(&m->progress.last, folder, columns->cell_id, turn->rep,
 					     result->reason, sizeof(result->reason)))
 		has_rows = false;
+	/* What a log says may be any bytes, and cut anywhere. */
+	text_make_utf8(result->reason);
 	result->is_failed = *result->reason;
 	if (result->is_failed) {
 		/* A full disk makes every cell fail: that is not the cell's fault, so it runs again later. */
@@ -354,21 +373,6 @@ static int matrix_skip_finished(struct matrix_state *m)
 	m->n_turns = n_left;
 	for (size_t i = 0; i < n_left; i++)
 		m->progress.expected_left_ns += m->job->cells[m->turns[i].cell].expected_ns;
-	return 0;
-}
-
-/* All cells are checked before the first runs: an error in the last line of a job file should not show
- * after a night. */
-static int matrix_check_cells(const struct matrix_job *job)
-{
-	for (size_t i = 0; i < job->n_cells; i++) {
-		struct matrix_columns columns;
-		const int code = matrix_columns_init(&columns, job, &job->cells[i]);
-
-		matrix_columns_fini(&columns);
-		if (code)
-			return code;
-	}
 	return 0;
 }
 

@@ -39,6 +39,10 @@ int matrix_columns_init(struct matrix_columns *columns, const struct matrix_job 
 			const struct matrix_cell *cell) __attribute__((warn_unused_result));
 void matrix_columns_fini(struct matrix_columns *columns);
 
+/* Check all cells as `run` would before it measures, that traces can be read and events are known, and that no two
+ * cells have one cell_id.  0, or EXIT_USAGE after a message with the line of the job file. */
+int matrix_check_cells(const struct matrix_job *job) __attribute__((warn_unused_result));
+
 /* The command of one repetition; ends with NULL.  NULL when memory is short; release with
  * matrix_argv_free(). */
 char **matrix_argv(const struct matrix_job *job, const struct matrix_cell *cell, unsigned rep,

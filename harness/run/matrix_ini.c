@@ -46,14 +46,26 @@ static void ini_fail(struct ini_reader *r, int err, const char *fmt, ...)
 static char *ini_read_line(char *buf, int size, void *user)
 {
 	struct ini_reader *r = user;
+	int length = 0;
+	int c = EOF;
 
-	if (r->failed || !fgets(buf, size, r->file))
+	if (r->failed)
 		return NULL;
-	const size_t length = strlen(buf);
-
+	while (length < size - 1 && (c = getc(r->file)) > 0) {
+		buf[length++] = (char)c;
+		if (c == '\n')
+			break;
+	}
+	buf[length] = '\0';
+	if (c == EOF && !length)
+		return NULL;
 	r->line++;
+	if (c == '\0') { /* text ends there for inih, and the rest would be lost without a word */
+		ini_fail(r, -EINVAL, "a NUL byte; a job file is text");
+		return NULL;
+	}
 	r->is_continued = *buf == ' ' || *buf == '\t';
-	if (length + 1 == (size_t)size && buf[length - 1] != '\n' && !feof(r->file)) {
+	if (c != '\n' && c != EOF) {
 		ini_fail(r, -EINVAL,
 			 "a line longer than %d characters; go on in the next line, indented",
 			 size - 2);

@@ -162,6 +162,22 @@ static int store_identify(struct matrix_store *store, bool resume, bool allow_mi
 	return err ? store_fail(error, error_size, err, path) : 0;
 }
 
+/* Rows that `run`, `merge` or `scenario` wrote there: the matrix would put its own run.csv in their place. */
+static int store_check_vacant(const char *dir, char *error, size_t error_size)
+{
+	char rows[PATH_MAX], identity[PATH_MAX];
+
+	snprintf(rows, sizeof(rows), "%s/run.csv", dir);
+	snprintf(identity, sizeof(identity), "%s/matrix.json", dir);
+	if (access(rows, F_OK) || !access(identity, F_OK))
+		return 0;
+	snprintf(error, error_size,
+		 "%s: it holds a run.csv that is no matrix's, which would be replaced; choose "
+		 "another --out",
+		 dir);
+	return -EEXIST;
+}
+
 /* The names in the journal, as a JSON object used as a set.  A torn last line is cut off. */
 static json_t *store_read_journal(int fd)
 {
@@ -281,7 +297,9 @@ int matrix_store_open(struct matrix_store *store, const char *dir, json_t *ident
 		return store_fail(error, error_size, -ENOMEM, dir);
 	if (!*dir || strlen(dir) + NAME_BYTES + 32 > PATH_MAX)
 		return store_fail(error, error_size, *dir ? -ENAMETOOLONG : -ENOENT, "--out");
-	err = store_make_folders(store, error, error_size);
+	err = store_check_vacant(dir, error, error_size);
+	if (!err)
+		err = store_make_folders(store, error, error_size);
 	if (!err)
 		err = store_identify(store, resume, allow_mixed, error, error_size);
 	if (err)

@@ -40,8 +40,9 @@ struct matrix_result {
 
 /* Open or make DIR.  `identity` says what is to run; its members "build", "binary", "machine", "job" and
  * "shard" must be those of a DIR that is there already, unless allow_mixed.  `resume`: go on with what is
- * there; otherwise a DIR with a matrix in it is refused.  Takes over `identity`.
- * 0 or -errno (-EEXIST: there is one and no resume; -EXDEV: another one; -EWOULDBLOCK: in use), with what to
+ * there; otherwise a DIR with a matrix in it is refused, and always one with rows of something else.  Takes
+ * over `identity`.
+ * 0 or -errno (-EEXIST: there is one and no resume, or such rows; -EXDEV: another one; -EWOULDBLOCK: in use), with what to
  * do in `error`.  Release with matrix_store_close(), after an error too. */
 int matrix_store_open(struct matrix_store *store, const char *dir, json_t *identity, bool resume,
 		      bool allow_mixed, char *error, size_t error_size)

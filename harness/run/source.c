@@ -4,29 +4,6 @@
 
 #include <string.h>
 
-static int source_failed(const char *option, const char *text, const struct load_error *error)
-{
-	cli_error("--%s=%s: %s", option, text, error->text);
-	return EXIT_USAGE;
-}
-
-static int source_options(struct run_source *source, const struct run_config *config,
-			  struct trace_options *options)
-{
-	struct load_error error = {""};
-
-	memset(options, 0, sizeof(*options));
-	if (config->trace_format != NULL &&
-	    trace_parse_format(config->trace_format, &options->format, &error) != 0)
-		return source_failed("trace-format", config->trace_format, &error);
-	if (config->evict_text != NULL &&
-	    evict_parse(config->evict_text, &options->evict, &error) != 0)
-		return source_failed("evict", config->evict_text, &error);
-	if (trace_parse_pace(config->trace_pace, &source->pace, &error) != 0)
-		return source_failed("trace-pace", config->trace_pace, &error);
-	return 0;
-}
-
 /* A pace that is a rate makes `max` stages open-loop ones. */
 static void source_apply_rate(const struct run_source *source, struct run_config *config)
 {
@@ -38,14 +15,10 @@ static void source_apply_rate(const struct run_source *source, struct run_config
 int run_source_load(struct run_source *source, struct run_config *config)
 {
 	struct load_error error = {""};
-	struct trace_options options;
-	int code;
 
 	memset(source, 0, sizeof(*source));
-	code = source_options(source, config, &options);
-	if (code != 0)
-		return code;
-	if (trace_load(&source->trace, config->trace_path, &options, &error) != 0) {
+	source->pace = config->pace;
+	if (trace_load(&source->trace, config->trace_path, &config->trace_options, &error) != 0) {
 		cli_error("%s", error.text);
 		return EXIT_USAGE;
 	}
@@ -53,8 +26,10 @@ int run_source_load(struct run_source *source, struct run_config *config)
 		cli_error("%s: holds no operation", config->trace_path);
 		return EXIT_USAGE;
 	}
-	if (trace_check_pace(source->trace, &source->pace, &error) != 0)
-		return source_failed("trace-pace", config->trace_pace, &error);
+	if (trace_check_pace(source->trace, &source->pace, &error) != 0) {
+		cli_error("--trace-pace=%s: %s", config->trace_pace, error.text);
+		return EXIT_USAGE;
+	}
 	if (trace_shards_make(&source->shards, source->trace, config->n_threads) != 0) {
 		cli_error("%s: out of memory", config->trace_path);
 		return EXIT_USAGE;

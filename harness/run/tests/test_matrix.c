@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "report/table.h"
+#include "report/text.h"
 #include "run/config.h"
 #include "run/matrix.h"
 #include "run/matrix_progress.h"
@@ -40,7 +41,8 @@ struct fixture {
 };
 
 /* 0: good; 8: good, slow; 16: gives up; 24: crashes; 32: hangs; 40: a check failed; 48: torn file;
- * 56: killed; 64: rows of another cell; 72: no file; 80: big; 96: takes memory without end. */
+ * 56: killed; 64: rows of another cell; 72: no file; 80: big; 96: takes memory without end; 104: gives up, in
+ * bytes that are no UTF-8; 112: a long line in which a cut falls into a character. */
 static const char *const script =
 	"for a in \"$@\"; do case $a in\n"
 	"--out=*) out=${a#*=};; --cell-id=*) cell=${a#*=};; --rep=*) rep=${a#*=};;\n"
@@ -62,7 +64,9 @@ static const char *const script_end =
 	"32) sleep 1000;; 40) echo 'little: off' >&2; exit 1;; 48) printf '1,torn' "
 	">>\"$out/run.csv\";;\n"
 	"56) kill -KILL $$;; 80) head -c 200000 /dev/zero >\"$out/big\" || exit 9;;\n"
-	"96) exec awk 'BEGIN { for (s = \"x\"; ; ) s = s s }';; esac\n"
+	"96) exec awk 'BEGIN { for (s = \"x\"; ; ) s = s s }';;\n"
+	"104) printf 'no \\377 such \\303(\\n' >&2; exit 3;;\n"
+	"112) awk 'BEGIN { for (; i < 200; i++) s = s \"\xc3\xa4\"; print s }' >&2; exit 3;; esac\n"
 	"exit 0\n";
 
 static void write_text(const char *path, const char *text)
@@ -316,6 +320,37 @@ static void test_failures(void **state)
 	assert_int_equal(matrix_whole(f), EXIT_GOOD);
 }
 
+/* Names and logs may be any bytes: what failed is a row with a reason, and the others run. */
+static void test_bytes(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	struct table *t;
+
+	snprintf(f->job, sizeof(f->job), "%s/j\xff.ini", f->dir);
+	write_text(f->job, "[a \xff]\nstrategy=leak\nkeys=7\nvalue-bytes=104,112,0\nreps=2\n");
+	assert_int_equal(matrix_whole(f), EXIT_CELLS_FAILED);
+	t = result(f->out);
+	assert_int_equal(count_rows(t, COL_status, "failed", 0), 4);
+	assert_int_equal(count_rows(t, COL_reason, "it gave up (exit 3): no ? such ?(", 0), 2);
+	assert_int_equal(count_rows(t, COL_value_bytes, "0", 0), 4);
+	assert_int_equal(count_rows(t, COL_scenario, "a \xff", 0), 8);
+	for (size_t row = 0; row < table_n_rows(t); row++)
+		for (const char *at = table_text(t, row, COL_reason); *at;) {
+			const size_t length = text_utf8_length(at);
+
+			assert_true(length > 0);
+			at += length;
+		}
+	table_free(t);
+	snprintf(path, sizeof(path), "%s/matrix.json", f->out);
+	json_t *identity = json_load_file(path, 0, NULL);
+
+	snprintf(path, sizeof(path), "%s/j?.ini", f->dir);
+	assert_string_equal(json_string_value(json_object_get(identity, "job_file")), path);
+	json_decref(identity);
+}
+
 #define OOM_LIMIT "268435456"
 
 /* Make a cgroup with a limit of memory, of version 1 or 2; false where that is not permitted. */
@@ -490,6 +525,29 @@ static void test_refuses(void **state)
 	f->plan.binary = "/no/such/program";
 	write_text(f->job, "[a]\nstrategy=leak\nkeys=1\n");
 	assert_int_equal(matrix_whole(f), EXIT_USAGE);
+}
+
+/* Rows that `run` or `merge` wrote stay; a matrix goes elsewhere, resumed or not. */
+static void test_rows_of_others(void **state)
+{
+	struct fixture *f = *state;
+	char path[256], text[16] = "";
+
+	assert_int_equal(mkdir(f->out, 0777), 0);
+	snprintf(path, sizeof(path), "%s/run.csv", f->out);
+	write_text(path, "rows of a run");
+	write_text(f->job, "[a]\nstrategy=leak\nkeys=1\nvalue-bytes=0\n");
+	assert_int_equal(matrix_whole(f), EXIT_USAGE);
+	f->plan.resume = f->plan.allow_mixed = true;
+	assert_int_equal(matrix_whole(f), EXIT_USAGE);
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	assert_string_equal(text, "rows of a run");
+	snprintf(path, sizeof(path), "%s/cells", f->out); /* and nothing is put beside them */
+	assert_int_not_equal(access(path, F_OK), 0);
 }
 
 /* Wait until some repetitions are finished. */
@@ -730,6 +788,8 @@ int main(void)
 		TEST(test_killed_and_resumed),
 		TEST(test_torn_journal),
 		TEST(test_refuses),
+		TEST(test_rows_of_others),
+		TEST(test_bytes),
 		TEST(test_interrupt),
 		TEST(test_shards_and_merge),
 		TEST(test_full_disk),

@@ -21,17 +21,22 @@ struct read_job {
 	int err;
 };
 
-static void job_from(struct read_job *r, const char *text)
+static void job_from_bytes(struct read_job *r, const char *text, size_t size)
 {
 	memset(r, 0, sizeof(*r));
 	snprintf(r->path, sizeof(r->path), "/tmp/test_matrix_job.XXXXXX");
 	const int fd = mkstemp(r->path);
 
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(write(fd, text, size), size);
 	close(fd);
 	r->err = matrix_job_read(&r->job, r->path, run_options, r->error, sizeof(r->error));
 	unlink(r->path);
+}
+
+static void job_from(struct read_job *r, const char *text)
+{
+	job_from_bytes(r, text, strlen(text));
 }
 
 static void expect_list(const char *key, const char *text, const char *want)
@@ -228,6 +233,37 @@ static void test_refused(void **state)
 	matrix_job_fini(&r.job);
 }
 
+/* A byte that ends a text would hide what stands behind it. */
+static void test_nul(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+		unsigned line;
+	} jobs[] = {
+		{"[a]\nreps = 3\0garbage\nkeys=1\n", 27, 2},
+		{"[a]\nkeys=1\nreps = 3\0garbage", 27, 3}, /* the last line, without its end */
+		{"[a]\nkeys=1\n\0\nreps=2\n", 20, 3},
+		{"[a]\nkeys=1\n\0", 12, 3},
+	};
+	char where[128];
+	struct read_job r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		job_from_bytes(&r, jobs[i].text, jobs[i].size);
+		snprintf(where, sizeof(where), "%s:%u: a NUL byte", r.path, jobs[i].line);
+		assert_int_equal(r.err, -EINVAL);
+		if (strncmp(r.error, where, strlen(where)))
+			fail_msg("got '%s', want '%s'", r.error, where);
+		matrix_job_fini(&r.job);
+	}
+	job_from(&r, "[a]\nkeys=1\nreps=2"); /* a last line needs no end */
+	assert_int_equal(r.err, 0);
+	assert_int_equal(r.job.cells[0].n_reps, 2);
+	matrix_job_fini(&r.job);
+}
+
 /* Every cell is in exactly one of n shards, and which one does not depend on the others. */
 static void test_shards(void **state)
 {
@@ -297,12 +333,147 @@ static void test_command(void **state)
 	matrix_job_fini(&r.job);
 }
 
+/* The id that rows of the only cell of a job will bear. */
+static void id_of(const char *text, char id[MATRIX_ID_BYTES])
+{
+	struct matrix_columns columns;
+	struct read_job r;
+
+	job_from(&r, text);
+	if (r.err)
+		fail_msg("%s", r.error);
+	assert_int_equal(matrix_columns_init(&columns, &r.job, &r.job.cells[0]), 0);
+	memcpy(id, columns.cell_id, MATRIX_ID_BYTES);
+	matrix_columns_fini(&columns);
+	matrix_job_fini(&r.job);
+}
+
+/* Rows of two cells that were measured otherwise have other ids, whichever option makes the difference. */
+static void test_ids(void **state)
+{
+	/* An option that is not here is one that somebody has added: does it change what is measured? */
+	static const struct {
+		const char *option, *value; /* NULL: no part of the id */
+	} options[] = {
+		{"strategy", "leak"},	 {"threads", "2"},	 {"readers", "1"},
+		{"keys", "2^10"},	 {"mix", "80/10/10"},	 {"dist", "fifo"},
+		{"value-bytes", "128"},	 {"garbage-bytes", "0"}, {"stages", "1k:1s"},
+		{"warmup", "2s"},	 {"steady", "p99:2%"},	 {"arrival", "constant"},
+		{"unlink", "go"},	 {"alloc", "malloc"},	 {"huge-pages", "yes"},
+		{"pin", "cores"},	 {"trace", "t.csv"},	 {"trace-format", "aosp"},
+		{"trace-pace", "1x"},	 {"evict", "lru:10"},	 {"events", "cycles"},
+		{"tracking", "off"},	 {"sample", "8"},	 {"tracking-cost", "off"},
+		{"sample-every", "1ms"}, {"audit", "yes"},	 {"gc-log", "yes"},
+		{"trace-json", "yes"},	 {"scenario", "b"},	 {"seed", NULL},
+		{"reps", NULL},		 {"rep", NULL},		 {"quiet", NULL},
+		{"run-id", NULL},	 {"cell-id", NULL},	 {"out", NULL},
+	};
+	char base[MATRIX_ID_BYTES], traced[MATRIX_ID_BYTES], id[MATRIX_ID_BYTES],
+		pin[MATRIX_ID_BYTES];
+	char text[256];
+	size_t n = 0;
+
+	(void)state;
+	id_of("[a]\nstrategy=ebr\n", base);
+	id_of("[a]\nstrategy=ebr\ntrace=s.csv\n", traced);
+	assert_string_not_equal(base, traced);
+	while (run_options[n].name)
+		n++;
+	assert_int_equal(n, sizeof(options) / sizeof(options[0]));
+	for (size_t i = 0; i < n; i++) {
+		const char *option = options[i].option, *value = options[i].value;
+		const bool is_traced =
+			value && (!strcmp(option, "trace-pace") ||
+				  !strcmp(option, "trace-format") || !strcmp(option, "evict"));
+		size_t k = 0;
+
+		while (k < n && strcmp(run_options[k].name, option))
+			k++;
+		assert_true(k < n);
+		if (!value)
+			continue;
+		snprintf(text, sizeof(text), "[a]\n%s%s%s=%s\n",
+			 strcmp(option, "strategy") ? "strategy=ebr\n" : "",
+			 is_traced ? "trace=s.csv\n" : "", option, value);
+		id_of(text, id);
+		if (!strcmp(id, is_traced ? traced : base))
+			fail_msg("%s=%s is no part of the id", option, value);
+	}
+	id_of("[a]\nstrategy=ebr\nseed=7\nquiet=yes\nreps=3\n", id);
+	assert_string_equal(id, base);
+	id_of("[a]\nstrategy=ebr\nsample-every=10000us\npin=none\n", id); /* as by default */
+	assert_string_equal(id, base);
+	id_of("[a]\nstrategy=ebr\npin=0,1\n", pin);
+	id_of("[a]\nstrategy=ebr\npin=0\n", id);
+	assert_string_not_equal(id, pin);
+}
+
+/* The code of the check of all cells, and what it says. */
+static int check_said(const char *job, char *said, size_t size)
+{
+	char path[] = "/tmp/test_matrix_said.XXXXXX";
+	const int fd = mkstemp(path), stderr_fd = dup(STDERR_FILENO);
+	struct read_job r;
+
+	job_from(&r, job);
+	if (r.err)
+		fail_msg("%s", r.error);
+	assert_true(fd >= 0 && stderr_fd >= 0);
+	dup2(fd, STDERR_FILENO);
+	const int code = matrix_check_cells(&r.job);
+
+	dup2(stderr_fd, STDERR_FILENO);
+	close(stderr_fd);
+	const ssize_t n = pread(fd, said, size - 1, 0);
+
+	said[n > 0 ? n : 0] = '\0';
+	close(fd);
+	unlink(path);
+	matrix_job_fini(&r.job);
+	return code;
+}
+
+/* What would fail in the first second of a cell is found before the first cell runs, with its line; and cells whose
+ * rows would be taken for repetitions of one are refused. */
+static void test_checked_first(void **state)
+{
+	static const struct {
+		const char *job, *line, *want; /* want NULL: good */
+	} jobs[] = {
+		{"[a]\npin=none|cores\nreps=2\n", "", NULL},
+		{"[a]\nseed=1,2,3\n", ":2: ", "reps = N"},
+		{"[a]\nseed=1,2,3\n", ":2: ", "with seed=2 measures the same as with seed=1"},
+		{"[a]\nkeys=65536,2^16\n", ":2: ", "keys=2^16"},
+		{"[a]\nscenario=x\nquiet=no\n[b]\n\nscenario=x\nquiet=yes\n", ":6: ", "(line 2)"},
+		{"[a]\nstrategy=leak,sweepgen:gogcc=50\n", ":2: ", "no option \"gogcc\""},
+		{"[a]\nstrategy=sweepgen:gogc=x\n", ":2: ", "gogc"},
+		{"[a]\nstrategy=mark\nalloc=malloc\n", ":2: ", "alloc=span"},
+		{"[a]\nkeys=1\nevents=cycles,no-such-event\n", ":2: ", "no-such-event"},
+		{"[a]\ntrace=/dev/null\ntrace-pace=foo\n", ":2: ", "--trace-pace=foo"},
+		{"[a]\ntrace=/dev/null\ntrace-format=foo\n", ":2: ", "--trace-format=foo"},
+		{"[a]\ntrace=/dev/null\nevict=foo\n", ":2: ", "--evict=foo"},
+		{"[a]\ntrace=/nowhere.csv\n", ":2: ", "/nowhere.csv: No such file"},
+	};
+	char said[2048];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		const int code = check_said(jobs[i].job, said, sizeof(said));
+
+		assert_int_equal(code, jobs[i].want ? EXIT_USAGE : 0);
+		if (!strstr(said, jobs[i].line) || (jobs[i].want && !strstr(said, jobs[i].want)))
+			fail_msg("got '%s', want '%s...%s'", said, jobs[i].line, jobs[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lists),  cmocka_unit_test(test_conditions),
-		cmocka_unit_test(test_cells),  cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_shards), cmocka_unit_test(test_command),
+		cmocka_unit_test(test_lists),	      cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_cells),	      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_shards),	      cmocka_unit_test(test_command),
+		cmocka_unit_test(test_nul),	      cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_checked_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
