@@ -20,10 +20,9 @@ static const struct cli_option compare_options_table[] = {
 	{"min-effect", "SHARE", "5%", "changes up to this are of no interest"},
 	{"metric", "GLOB,..",
 	 "throughput,lifetime:p50,lifetime:p99,response:p99,limbo_bytes:max,rss_bytes:max,cpu_time:"
-	 "sum",
+	 "mean",
 	 "only these: METRIC or METRIC:STAT; '*' for all.  All share alpha, so many need more "
-	 "repetitions; without this option lifetime is of all objects together, cpu_time of the "
-	 "process"},
+	 "repetitions; without this option lifetime is of all objects together"},
 	{"where", "COLUMN=GLOB,..", NULL,
 	 "only rows for which all hold, e.g. stage=max,strategy=mark*"},
 	{"fail-on", "WHAT,..", "regression", "regression (exit 1), inconclusive (exit 3), or none"},

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli.h"
+#include "report/stats.h"
 #include "report/table.h"
 #include "units.h"
 
@@ -42,8 +43,8 @@ static const struct {
 struct line {
 	uint32_t scenario, cell, strategy, options, stage;
 	double offered;			 /* ops/s; NaN: none */
-	double *values[FIG_N];		 /* of each repetition */
-	enum table_status status[FIG_N]; /* the least trusted of the repetitions */
+	struct stats_obs *values[FIG_N]; /* of each repetition */
+	enum table_status status[FIG_N]; /* the least trusted of the repetitions, bounds aside */
 	unsigned n[FIG_N], room[FIG_N];
 	size_t first_row;
 };
@@ -56,6 +57,7 @@ struct lines {
 struct checks {
 	unsigned n_little, n_little_bad, n_conservation, n_conservation_bad, n_failed;
 	unsigned n_law, n_law_bad; /* rows of the per-event law that must be 0 */
+	double n_kept, n_kept_of;  /* lives that a neighbour's mark may prolong; of how many */
 	double worst_ratio;
 	double cost_min, cost_max;  /* medians */
 	double cost_low, cost_high; /* ends of their intervals */
@@ -125,9 +127,12 @@ static void checks_add(struct checks *c, const struct table *t, size_t row)
 		c->n_conservation_bad += value != 0 || table_status(t, row) == STATUS_WEAK;
 	} else if (strcmp(metric, "law_freed_in_cycle") == 0 ||
 		   strcmp(metric, "law_flips_3plus") == 0) {
+		const bool must_be_0 = strcmp(table_text(t, row, COL_reason), "must be 0") == 0;
+
 		c->n_law++;
-		c->n_law_bad +=
-			value > 0 && strcmp(table_text(t, row, COL_reason), "must be 0") == 0;
+		c->n_law_bad += value > 0 && must_be_0;
+		c->n_kept += must_be_0 ? 0 : value;
+		c->n_kept_of += value > 0 && !must_be_0 ? table_number(t, row, COL_n) : 0;
 	} else if (strcmp(metric, "tracking_cost") == 0) {
 		const char *stat = table_text(t, row, COL_stat);
 
@@ -143,11 +148,11 @@ static void checks_add(struct checks *c, const struct table *t, size_t row)
 	}
 }
 
-static int line_add(struct line *line, enum figure f, double value)
+static int line_add(struct line *line, enum figure f, struct stats_obs value)
 {
 	if (line->n[f] == line->room[f]) {
 		const unsigned room = line->room[f] ? 2 * line->room[f] : 8;
-		double *values = realloc(line->values[f], room * sizeof(*values));
+		struct stats_obs *values = realloc(line->values[f], room * sizeof(*values));
 
 		if (!values)
 			return -1;
@@ -170,6 +175,8 @@ static int lines_collect(struct lines *lines, struct checks *checks, const struc
 {
 	for (size_t row = 0; row < table_n_rows(t); row++) {
 		checks_add(checks, t, row);
+		const struct stats_obs value = table_obs(t, row);
+
 		for (enum figure f = 0; f < FIG_N; f++) {
 			struct line *line;
 
@@ -178,36 +185,29 @@ static int lines_collect(struct lines *lines, struct checks *checks, const struc
 			line = line_find(lines, t, row);
 			if (!line)
 				return -1;
-			if (isnan(table_value(t, row)))
+			if (isnan(value.value))
 				continue;
-			if (line_add(line, f, table_value(t, row)))
+			if (line_add(line, f, value))
 				return -1;
-			if (table_status(t, row) > line->status[f])
+			if (!value.is_bound && table_status(t, row) > line->status[f])
 				line->status[f] = table_status(t, row);
 		}
 	}
 	return 0;
 }
 
-static int double_compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* The median as people read it; ">" a lower bound, "~" a weak value, "-" none. */
 static const char *line_text(char *buf, size_t size, struct line *line, enum figure f)
 {
-	const unsigned n = line->n[f];
+	struct stats_obs median;
 	char text[40];
 	double v;
 
-	if (n == 0)
+	if (line->n[f] == 0)
 		return "-";
-	qsort(line->values[f], n, sizeof(double), double_compare);
-	v = n % 2 ? line->values[f][n / 2]
-		  : (line->values[f][n / 2 - 1] + line->values[f][n / 2]) / 2;
+	stats_sort(line->values[f], line->n[f]);
+	median = stats_median(line->values[f], line->n[f]);
+	v = median.value;
 	if (f == FIG_P50 || f == FIG_P99)
 		units_format_ns(text, sizeof(text), v);
 	else if (f == FIG_LIMBO || f == FIG_RSS)
@@ -217,9 +217,9 @@ static const char *line_text(char *buf, size_t size, struct line *line, enum fig
 	else
 		units_format_count(text, sizeof(text), v);
 	snprintf(buf, size, "%s%s%s",
-		 line->status[f] == STATUS_CENSORED ? ">"
-		 : line->status[f] == STATUS_WEAK   ? "~"
-						    : "",
+		 median.is_bound		  ? ">"
+		 : line->status[f] == STATUS_WEAK ? "~"
+						  : "",
 		 text, f == FIG_THROUGHPUT ? "/s" : "");
 	return buf;
 }
@@ -302,6 +302,10 @@ static void checks_print(const struct checks *c, unsigned n_reps)
 	if (c->n_law_bad)
 		printf("per-event law:   FAILS in %u of %u counts that must be 0\n", c->n_law_bad,
 		       c->n_law);
+	else if (c->n_kept > 0)
+		printf("per-event law:   nothing dead in a marking was freed by it; %.0f of %.0f "
+		       "lives span three ends of marking, kept by a neighbour's mark\n",
+		       c->n_kept, c->n_kept_of);
 	else if (c->n_law)
 		printf("per-event law:   nothing dead in a marking was freed by it, no life spans "
 		       "three ends of marking\n");

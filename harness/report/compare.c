@@ -167,8 +167,7 @@ static struct stats_obs *compare_values(const struct compare_sample *group, size
 	for (size_t i = 0; values && i < n; i++) {
 		const enum table_status status = table_status(group[i].table, group[i].row);
 
-		values[i].value = table_value(group[i].table, group[i].row);
-		values[i].is_bound = status == STATUS_CENSORED;
+		values[i] = table_obs(group[i].table, group[i].row);
 		*is_weak |= status != STATUS_OK && status != STATUS_CENSORED;
 	}
 	if (values)
@@ -507,13 +506,20 @@ static int compare_row_order(const void *left, const void *right, void *user)
 	return strcmp(x->label, y->label);
 }
 
-/* Files with other metrics or cells compare only by leave; failed cells explain what is missing. */
+/* Files with other metrics or cells compare only by leave, and not at all where nothing is left to compare; failed cells
+ * explain what is missing. */
 static int compare_check_sets(struct comparison *c, const struct compare_options *options,
 			      char *message, size_t message_size)
 {
 	const struct compare_row *first = NULL;
 	const size_t n = c->n_verdicts[COMPARE_ONE_SIDED];
 
+	if (n && n == c->n_rows && !c->n_failed) {
+		snprintf(message, message_size,
+			 "not comparable: none of %zu figures stands on both sides (%s and %s)", n,
+			 c->base_name, c->new_name);
+		return -EXDEV;
+	}
 	for (size_t i = 0; i < c->n_rows && !first; i++) {
 		if (c->rows[i].verdict == COMPARE_ONE_SIDED)
 			first = &c->rows[i];

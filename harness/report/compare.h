@@ -29,7 +29,7 @@ struct compare_options {
 	int by;		     /* enum table_column; -1: two files */
 	const char *base;    /* by: the base's text; NULL: the first in the file */
 	const char *metrics; /* globs METRIC[:STAT],..; NULL: all */
-	bool is_short;	     /* of lifetimes and cpu_time the totals only */
+	bool is_short;	     /* of lifetimes the totals only */
 	const char *where;   /* COLUMN=GLOB,..; NULL: all rows */
 	size_t n_resamples;
 	uint64_t seed;
@@ -98,7 +98,7 @@ struct comparison {
 
 /* Compare.  `tables[1]` is NULL when options->by >= 0.  0; -EINVAL: unusable input (a repetition twice, another
  * unit, a base that is not there); -EXDEV: not comparable (machine, build or metric set differ, and
- * it is not allowed); -ENOMEM.  On error `message` says what and what would be right.  Release with
+ * it is not allowed; or no figure stands on both sides); -ENOMEM.  On error `message` says what and what would be right.  Release with
  * comparison_free(), after an error too. */
 int compare_tables(struct comparison *c, const struct table *const tables[2],
 		   const struct compare_options *options, char *message, size_t message_size)

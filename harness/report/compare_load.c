@@ -76,17 +76,15 @@ static bool compare_metric_matches(const char *globs, const char *metric, const 
 }
 
 /* What `table` shows of a metric that has many rows: they share alpha, and few repetitions cannot pay for
- * lifetimes of each class and phase, and for the processor time of each role. */
+ * lifetimes of each class and phase. */
 static bool compare_is_total(const struct table *t, size_t row)
 {
-	const char *metric = table_text(t, row, COL_metric);
 	const char *state = table_text(t, row, COL_table_state);
 
-	if (!strcmp(metric, "lifetime"))
-		return !strcmp(table_text(t, row, COL_phase), "total") &&
-		       !strcmp(table_text(t, row, COL_object), "all") &&
-		       (!*state || !strcmp(state, "all"));
-	return strcmp(metric, "cpu_time") || !strcmp(table_text(t, row, COL_role), "process");
+	return strcmp(table_text(t, row, COL_metric), "lifetime") ||
+	       (!strcmp(table_text(t, row, COL_phase), "total") &&
+		!strcmp(table_text(t, row, COL_object), "all") &&
+		(!*state || !strcmp(state, "all")));
 }
 
 /* All of COLUMN=GLOB,.. hold; 0 or 1, or -EINVAL for an unknown column. */

@@ -9,9 +9,10 @@
 
 #include "report/text.h"
 
-/* A row with its place: cells, stages and repetitions in order of appearance. */
+/* A row with its place: cells, stages, runs and repetitions in order of appearance.  Rows are appended, so one file may
+ * hold several runs of a cell, each with a first repetition. */
 struct export_place {
-	uint32_t cell, stage, rep, row;
+	uint32_t cell, stage, run, rep, row;
 };
 
 static int export_compare(const void *a, const void *b)
@@ -23,9 +24,21 @@ static int export_compare(const void *a, const void *b)
 		return x->cell < y->cell ? -1 : 1;
 	if (x->stage != y->stage)
 		return x->stage < y->stage ? -1 : 1;
+	if (x->run != y->run)
+		return x->run < y->run ? -1 : 1;
 	if (x->rep != y->rep)
 		return x->rep < y->rep ? -1 : 1;
 	return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static bool export_same_stage(const struct export_place *x, const struct export_place *y)
+{
+	return x->cell == y->cell && x->stage == y->stage;
+}
+
+static bool export_same_unit(const struct export_place *x, const struct export_place *y)
+{
+	return export_same_stage(x, y) && x->run == y->run && x->rep == y->rep;
 }
 
 /* The rank of an id by first appearance; `ranks` is indexed by id, 0: not seen. */
@@ -38,24 +51,24 @@ static uint32_t export_rank(uint32_t *ranks, uint32_t id, uint32_t *n)
 
 static int export_place_rows(const struct table *t, struct export_place *places)
 {
-	uint32_t *cells = calloc(table_n_ids(t) + 1, sizeof(*cells));
-	uint32_t *stages = calloc(table_n_ids(t) + 1, sizeof(*stages));
-	uint32_t *reps = calloc(table_n_ids(t) + 1, sizeof(*reps));
-	uint32_t n_cells = 0;
-	uint32_t n_stages = 0;
-	uint32_t n_reps = 0;
-	const int rc = cells && stages && reps ? 0 : -ENOMEM;
+	enum { RANK_CELL, RANK_STAGE, RANK_RUN, RANK_REP, N_RANKS };
+	static const enum table_column columns[N_RANKS] = {COL_cell_id, COL_stage, COL_run_id,
+							   COL_rep};
+	const size_t n_ids = table_n_ids(t);
+	uint32_t *ranks = calloc(N_RANKS * (n_ids + 1), sizeof(*ranks));
+	uint32_t n[N_RANKS] = {0};
 
-	for (size_t i = 0; !rc && i < table_n_rows(t); i++) {
-		places[i].cell = export_rank(cells, table_id(t, i, COL_cell_id), &n_cells);
-		places[i].stage = export_rank(stages, table_id(t, i, COL_stage), &n_stages);
-		places[i].rep = export_rank(reps, table_id(t, i, COL_rep), &n_reps);
-		places[i].row = (uint32_t)i;
+	for (size_t i = 0; ranks && i < table_n_rows(t); i++) {
+		uint32_t rank[N_RANKS];
+
+		for (size_t k = 0; k < N_RANKS; k++)
+			rank[k] = export_rank(ranks + k * (n_ids + 1), table_id(t, i, columns[k]),
+					      &n[k]);
+		places[i] = (struct export_place){rank[RANK_CELL], rank[RANK_STAGE], rank[RANK_RUN],
+						  rank[RANK_REP], (uint32_t)i};
 	}
-	free(cells);
-	free(stages);
-	free(reps);
-	return rc;
+	free(ranks);
+	return ranks ? 0 : -ENOMEM;
 }
 
 /* Units from sorted places; rows[] runs beside them. */
@@ -69,25 +82,17 @@ static int export_call(const struct table *t, const struct export_place *places,
 	for (size_t i = 0; i < n && !rc; i += unit.n_rows) {
 		const struct export_place *first = &places[i];
 
-		if (!i || first[-1].cell != first->cell || first[-1].stage != first->stage) {
-			uint32_t last = first->rep;
-
+		if (!i || !export_same_stage(&first[-1], first)) {
 			unit.rep_index = 0;
 			unit.n_reps = 1;
-			for (size_t j = i; j < n && places[j].cell == first->cell &&
-					   places[j].stage == first->stage;
-			     j++) {
-				unit.n_reps += places[j].rep != last;
-				last = places[j].rep;
-			}
+			for (size_t j = i + 1; j < n && export_same_stage(&places[j], first); j++)
+				unit.n_reps += !export_same_unit(&places[j - 1], &places[j]);
 		} else {
 			unit.rep_index++;
 		}
 		unit.rows = rows + i;
 		unit.n_rows = 1;
-		while (i + unit.n_rows < n && first[unit.n_rows].cell == first->cell &&
-		       first[unit.n_rows].stage == first->stage &&
-		       first[unit.n_rows].rep == first->rep)
+		while (i + unit.n_rows < n && export_same_unit(&first[unit.n_rows], first))
 			unit.n_rows++;
 		rc = fn(ctx, t, &unit);
 	}

@@ -45,6 +45,7 @@ static struct bench_times bench_times_of(const struct table *t, const struct exp
 			rate = value;
 			times.n_ops = n > 0 ? n : value * table_number(t, row, COL_stage_s);
 		} else if (bench_is(t, row, COL_metric, "cpu_time") &&
+			   bench_is(t, row, COL_stat, "sum") &&
 			   bench_is(t, row, COL_role, "process")) {
 			cpu_ns = value;
 		} else if (bench_is(t, row, COL_metric, "response") &&

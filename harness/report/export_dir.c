@@ -9,11 +9,14 @@
 #include "report/csv_rows.h"
 #include "report/export.h"
 #include "report/hdr_log.h"
+#include "report/intern.h"
 #include "report/text.h"
+#include "report/timeline.h"
 #include "report/trace_json.h"
 
-/* "cell/strategy:options/rep/stage/role/object/phase/state/metric", what is empty left out. */
-static char *export_tag(const struct histfile_row *row)
+/* "cell/rep/strategy/options/stage/role/object/phase/state/metric", what is empty left out; behind it the number of
+ * the run where that is not the first. */
+static char *export_tag(const struct histfile_row *row, uint32_t run)
 {
 	const char *parts[] = {row->strategy, row->options, row->stage,	      row->role,
 			       row->object,   row->phase,   row->table_state, row->metric};
@@ -33,6 +36,8 @@ static char *export_tag(const struct histfile_row *row)
 	}
 	if (!strcmp(row->kind, "censored"))
 		fputs("/censored", out);
+	if (run > 1)
+		fprintf(out, "/run=%" PRIu32, run);
 	if (fclose(out)) {
 		free(tag);
 		return NULL;
@@ -40,8 +45,28 @@ static char *export_tag(const struct histfile_row *row)
 	return tag;
 }
 
+/* The tags written so far, and how often. */
+struct export_tags {
+	struct intern texts;
+	uint32_t *n_times; /* by id */
+};
+
+/* The tag of a row.  Rows of histograms.csv bear no run, but those of a later run of a cell come with the names that
+ * stand there already.  The caller frees; NULL when memory is short. */
+static char *export_next_tag(struct export_tags *tags, const struct histfile_row *row)
+{
+	char *tag = export_tag(row, 1);
+	const uint32_t id = tag ? intern_add(&tags->texts, tag, strlen(tag)) : INTERN_NONE;
+
+	if (id != INTERN_NONE && ++tags->n_times[id] == 1)
+		return tag;
+	free(tag);
+	return id == INTERN_NONE ? NULL : export_tag(row, tags->n_times[id]);
+}
+
 int export_hdr(FILE *out, const char *dir, char *error, size_t error_size)
 {
+	struct export_tags tags = {.n_times = NULL};
 	struct histfile file;
 	char *path;
 	int rc;
@@ -54,7 +79,11 @@ int export_hdr(FILE *out, const char *dir, char *error, size_t error_size)
 	free(path);
 	if (rc < 0)
 		return rc;
-	rc = 0;
+	rc = intern_init(&tags.texts);
+	/* Ids count from 1: 0 is the empty text. */
+	tags.n_times = calloc(file.n_rows + 1, sizeof(*tags.n_times));
+	if (!tags.n_times)
+		rc = -ENOMEM;
 	hdr_log_begin(out);
 	for (size_t i = 0; i < file.n_rows && !rc; i++) {
 		char *tag;
@@ -62,17 +91,20 @@ int export_hdr(FILE *out, const char *dir, char *error, size_t error_size)
 		/* What had begun before the stage is no duration of its own. */
 		if (!strcmp(file.rows[i].kind, "entered"))
 			continue;
-		tag = export_tag(&file.rows[i]);
+		tag = export_next_tag(&tags, &file.rows[i]);
 		rc = tag ? hdr_log_write(out, tag, &file.rows[i]) : -ENOMEM;
 		free(tag);
 	}
 	if (rc)
 		snprintf(error, error_size, "out of memory");
+	free(tags.n_times);
+	intern_fini(&tags.texts);
 	histfile_free(&file);
 	return rc;
 }
 
 enum {
+	TRACE_RUN_ID,
 	TRACE_CELL_ID,
 	TRACE_STRATEGY,
 	TRACE_OPTIONS,
@@ -86,16 +118,18 @@ enum {
 	TRACE_N_COLUMNS
 };
 static const char *const trace_columns[TRACE_N_COLUMNS] = {
-	"cell_id", "strategy",	  "options",   "rep",	    "stage",
+	"run_id",  "cell_id",	  "strategy",  "options",   "rep",	"stage",
 	"time_ns", "limbo_bytes", "rss_bytes", "ops_per_s", "n_cycles",
 };
 
 /* A stage of one cell and repetition, while its samples come. */
 struct trace_reader {
 	struct trace_json *t;
-	char *key;   /* cell and repetition of the row before */
-	char *name;  /* for people: strategy, options, repetition */
-	char *stage; /* of the row before */
+	struct timeline_unit unit;
+	char *name; /* for people: strategy, options, repetition */
+	struct intern
+		names; /* so far: of several cells, or runs, with one name the later bear a number */
+	char *stage;   /* of the row before */
 	unsigned tid;
 	uint64_t begin_ns, last_ns;
 	double n_cycles;
@@ -110,34 +144,32 @@ static void trace_end_stage(struct trace_reader *r)
 	r->stage = NULL;
 }
 
-static const char *trace_begin_cell(struct trace_reader *r, const char *const *fields)
+/* "sweepgen:batch=64 #1"; counters are told apart by it alone. */
+static char *trace_unit_name(const struct trace_reader *r, const char *const *fields)
+{
+	char *name, *numbered;
+
+	if (asprintf(&name, "%s%s%s #%s", fields[TRACE_STRATEGY], *fields[TRACE_OPTIONS] ? ":" : "",
+		     fields[TRACE_OPTIONS], fields[TRACE_REP]) < 0)
+		return NULL;
+	if (intern_find(&r->names, name, strlen(name)) == INTERN_NONE)
+		return name;
+	if (asprintf(&numbered, "%s (%u)", name, r->tid + 1) < 0)
+		numbered = NULL;
+	free(name);
+	return numbered;
+}
+
+static const char *trace_begin_unit(struct trace_reader *r, const char *const *fields)
 {
 	trace_end_stage(r);
-	free(r->key);
 	free(r->name);
-	r->key = NULL;
-	r->name = NULL;
-	if (asprintf(&r->key, "%s\n%s", fields[TRACE_CELL_ID], fields[TRACE_REP]) < 0) {
-		r->key = NULL;
+	r->name = trace_unit_name(r, fields);
+	if (!r->name || intern_add(&r->names, r->name, strlen(r->name)) == INTERN_NONE)
 		return "out of memory";
-	}
-	if (asprintf(&r->name, "%s%s%s #%s", fields[TRACE_STRATEGY],
-		     *fields[TRACE_OPTIONS] ? ":" : "", fields[TRACE_OPTIONS],
-		     fields[TRACE_REP]) < 0) {
-		r->name = NULL;
-		return "out of memory";
-	}
 	r->n_cycles = NAN;
 	trace_json_thread(r->t, ++r->tid, r->name);
 	return NULL;
-}
-
-static bool trace_is_same_cell(const struct trace_reader *r, const char *const *fields)
-{
-	const size_t len = strlen(fields[TRACE_CELL_ID]);
-
-	return r->key && !strncmp(r->key, fields[TRACE_CELL_ID], len) && r->key[len] == '\n' &&
-	       !strcmp(r->key + len + 1, fields[TRACE_REP]);
 }
 
 static const char *trace_row(void *ctx, const char *const *fields)
@@ -145,13 +177,14 @@ static const char *trace_row(void *ctx, const char *const *fields)
 	struct trace_reader *r = ctx;
 	const uint64_t at_ns = strtoull(fields[TRACE_TIME_NS], NULL, 10);
 	const double n_cycles = strtod(fields[TRACE_N_CYCLES], NULL);
-	const char *problem;
+	const int goes_on = timeline_unit_next(&r->unit, fields[TRACE_RUN_ID],
+					       fields[TRACE_CELL_ID], fields[TRACE_REP], at_ns);
+	const char *problem = goes_on < 0   ? "out of memory"
+			      : goes_on > 0 ? NULL
+					    : trace_begin_unit(r, fields);
 
-	if (!trace_is_same_cell(r, fields)) {
-		problem = trace_begin_cell(r, fields);
-		if (problem)
-			return problem;
-	}
+	if (problem)
+		return problem;
 	if (!r->stage || strcmp(r->stage, fields[TRACE_STAGE])) {
 		if (r->stage)
 			r->last_ns = at_ns;
@@ -182,11 +215,17 @@ static int export_trace_timeline(FILE *out, const char *path, char *error, size_
 	struct trace_reader r = {.t = &t};
 	int rc;
 
+	rc = intern_init(&r.names);
+	if (rc) {
+		snprintf(error, error_size, "out of memory");
+		return rc;
+	}
 	trace_json_begin(&t, out, TRACE_JSON_CAP);
 	rc = csv_rows_read(path, trace_columns, TRACE_N_COLUMNS, trace_row, &r, error, error_size);
 	trace_end_stage(&r);
-	free(r.key);
+	free(r.unit.key);
 	free(r.name);
+	intern_fini(&r.names);
 	if (rc < 0)
 		return rc;
 	rc = trace_json_end(&t);

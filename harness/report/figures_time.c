@@ -7,6 +7,7 @@
 
 #include "report/csv_rows.h"
 #include "report/figures.h"
+#include "report/timeline.h"
 
 /* More points a line than pixels show nothing more; each kept point is the peak of its bucket. */
 enum {
@@ -16,9 +17,9 @@ enum {
 	TIMELINE_PANEL = 112
 };
 
-enum { TL_CELL_ID, TL_REP, TL_STAGE, TL_TIME_NS, TL_LIMBO_BYTES, TL_N_COLUMNS };
-static const char *const timeline_columns[TL_N_COLUMNS] = {"cell_id", "rep", "stage", "time_ns",
-							   "limbo_bytes"};
+enum { TL_RUN_ID, TL_CELL_ID, TL_REP, TL_STAGE, TL_TIME_NS, TL_LIMBO_BYTES, TL_N_COLUMNS };
+static const char *const timeline_columns[TL_N_COLUMNS] = {"run_id", "cell_id", "rep",
+							   "stage",  "time_ns", "limbo_bytes"};
 
 struct timeline_point {
 	double time_s;
@@ -27,7 +28,6 @@ struct timeline_point {
 struct timeline_line {
 	struct timeline_point *points;
 	size_t n;
-	char rep[24]; /* the first repetition met; the others are left out */
 };
 struct timeline_stage {
 	char name[64];
@@ -41,9 +41,11 @@ struct timeline {
 	struct timeline_line *lines; /* per series */
 	struct timeline_stage *stages;
 	size_t n_stages;
-	char cell_id[256]; /* of the row before, and what it is */
+	struct timeline_unit unit; /* of the row before */
+	char cell_id[256];	   /* and its cell, and what that is */
 	bool is_known;
 	size_t cell_setting, cell_series;
+	bool is_drawn; /* of this setting, and the first repetition of its series */
 	struct figure_range bytes;
 	double end_s;
 };
@@ -82,25 +84,33 @@ static const char *timeline_add_stage(struct timeline *t, const char *name, doub
 	return NULL;
 }
 
+/* A repetition begins. */
+static void timeline_begin_unit(struct timeline *t, const char *cell_id)
+{
+	if (strcmp(cell_id, t->cell_id)) {
+		snprintf(t->cell_id, sizeof(t->cell_id), "%s", cell_id);
+		t->is_known = results_cell(t->results, cell_id, &t->cell_setting, &t->cell_series);
+	}
+	t->is_drawn = t->is_known && t->cell_setting == t->setting && !t->lines[t->cell_series].n;
+}
+
 static const char *timeline_row(void *ctx, const char *const *fields)
 {
 	struct timeline *t = ctx;
 	struct timeline_line *line;
 	struct timeline_point p;
+	const int goes_on =
+		timeline_unit_next(&t->unit, fields[TL_RUN_ID], fields[TL_CELL_ID], fields[TL_REP],
+				   strtoull(fields[TL_TIME_NS], NULL, 10));
 	const char *problem;
 
-	if (strcmp(fields[TL_CELL_ID], t->cell_id)) {
-		snprintf(t->cell_id, sizeof(t->cell_id), "%s", fields[TL_CELL_ID]);
-		t->is_known = results_cell(t->results, fields[TL_CELL_ID], &t->cell_setting,
-					   &t->cell_series);
-	}
-	if (!t->is_known || t->cell_setting != t->setting)
+	if (goes_on < 0)
+		return "out of memory";
+	if (!goes_on)
+		timeline_begin_unit(t, fields[TL_CELL_ID]);
+	if (!t->is_drawn)
 		return NULL;
 	line = &t->lines[t->cell_series];
-	if (!line->n)
-		snprintf(line->rep, sizeof(line->rep), "%s", fields[TL_REP]);
-	if (strcmp(line->rep, fields[TL_REP]))
-		return NULL;
 	problem = timeline_number(fields[TL_TIME_NS], &p.time_s);
 	if (!problem)
 		problem = timeline_number(fields[TL_LIMBO_BYTES], &p.bytes);
@@ -218,5 +228,6 @@ int figure_limbo_over_time(struct figure_set *set, size_t setting)
 		free(t.lines[i].points);
 	free(t.lines);
 	free(t.stages);
+	free(t.unit.key);
 	return rc;
 }

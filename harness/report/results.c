@@ -269,14 +269,20 @@ static int results_compare_median(const void *a, const void *b)
 	return x->value < y->value ? -1 : x->value > y->value;
 }
 
-/* Median of the values present; a bound below or at the middle makes it a bound. */
-static void results_fold_values(const struct results *r, const struct results_obs **obs, size_t n,
-				struct results_point *p)
+/* Room for the repetitions of one point. */
+struct results_scratch {
+	const struct results_obs **obs;
+	struct stats_obs *values;
+};
+
+/* Median of the n values present. */
+static void results_fold_values(const struct results *r, const struct results_scratch *scratch,
+				size_t n, struct results_point *p)
 {
-	bool is_bound = false;
+	const struct results_obs **obs = scratch->obs;
+	struct stats_obs median;
 
 	qsort(obs, n, sizeof(*obs), results_compare_median);
-	p->value = n % 2 ? obs[n / 2]->value : (obs[n / 2 - 1]->value + obs[n / 2]->value) / 2;
 	p->n_median = table_number(r->table, obs[n / 2]->row, COL_n);
 	if (n % 2 == 0)
 		p->n_median =
@@ -287,18 +293,20 @@ static void results_fold_values(const struct results *r, const struct results_ob
 	for (size_t i = 0; i < n; i++) {
 		const enum table_status status = table_status(r->table, obs[i]->row);
 
-		if (status == STATUS_CENSORED)
-			is_bound = is_bound || i <= n / 2;
-		else if (status > p->status)
+		scratch->values[i] = table_obs(r->table, obs[i]->row);
+		if (!scratch->values[i].is_bound && status > p->status)
 			p->status = status;
 	}
-	if (is_bound)
+	stats_sort(scratch->values, n);
+	median = stats_median(scratch->values, n);
+	p->value = median.value;
+	if (median.is_bound)
 		p->status = STATUS_CENSORED;
 }
 
-/* One point of n observations with the same key; `scratch` holds n pointers. */
+/* One point of n observations with the same key. */
 static void results_fold(const struct results *r, const struct results_obs *obs, size_t n,
-			 const struct results_obs **scratch, struct results_point *p)
+			 const struct results_scratch *scratch, struct results_point *p)
 {
 	const struct table *t = r->table;
 	size_t n_values = 0;
@@ -328,7 +336,7 @@ static void results_fold(const struct results *r, const struct results_obs *obs,
 		if (!*p->reason)
 			p->reason = table_text(t, obs[i].row, COL_reason);
 		if (!isnan(obs[i].value))
-			scratch[n_values++] = &obs[i];
+			scratch->obs[n_values++] = &obs[i];
 	}
 	p->n_reps = (uint32_t)n;
 	if (n_values)
@@ -337,25 +345,29 @@ static void results_fold(const struct results *r, const struct results_obs *obs,
 
 static int results_fold_all(struct results *r, const struct results_obs *obs, size_t n)
 {
-	const struct results_obs **scratch = calloc(n ? n : 1, sizeof(const struct results_obs *));
+	struct results_scratch scratch;
 	size_t end;
+	int err = -ENOMEM;
 
-	r->points = calloc(n ? n : 1, sizeof(*r->points));
-	if (!r->points || !scratch) {
-		free(scratch);
-		return -ENOMEM;
-	}
+	scratch.obs = calloc(n + 1, sizeof(*scratch.obs));
+	scratch.values = calloc(n + 1, sizeof(*scratch.values));
+	r->points = calloc(n + 1, sizeof(*r->points));
+	if (!r->points || !scratch.obs || !scratch.values)
+		goto out;
 	for (size_t i = 0; i < n; i = end) {
 		for (end = i + 1; end < n; end++)
 			if (memcmp(obs[i].key, obs[end].key, sizeof(obs[i].key)))
 				break;
-		results_fold(r, obs + i, end - i, scratch, &r->points[r->n_points]);
+		results_fold(r, obs + i, end - i, &scratch, &r->points[r->n_points]);
 		if (r->points[r->n_points].n_reps > r->n_reps)
 			r->n_reps = r->points[r->n_points].n_reps;
 		r->n_points++;
 	}
-	free(scratch);
-	return 0;
+	err = 0;
+out:
+	free(scratch.obs);
+	free(scratch.values);
+	return err;
 }
 
 /* "keys=65536, mix=50/25/25": the factors chosen by `wanted`, of those that are not empty; a scenario by its name

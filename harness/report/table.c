@@ -115,6 +115,11 @@ enum table_status table_status(const struct table *t, size_t row)
 	return table_chunk_of(t, row)->statuses[row % CHUNK_ROWS];
 }
 
+struct stats_obs table_obs(const struct table *t, size_t row)
+{
+	return (struct stats_obs){table_value(t, row), table_status(t, row) == STATUS_CENSORED};
+}
+
 size_t table_line(const struct table *t, size_t row)
 {
 	return table_chunk_of(t, row)->lines[row % CHUNK_ROWS];

@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "report/stats.h"
+
 #define TABLE_SCHEMA 1
 
 enum table_column {
@@ -67,6 +69,8 @@ double table_number(const struct table *t, size_t row, enum table_column column)
 
 double table_value(const struct table *t, size_t row); /* NaN when empty */
 enum table_status table_status(const struct table *t, size_t row);
+/* The value as one of a group of repetitions. */
+struct stats_obs table_obs(const struct table *t, size_t row);
 size_t table_line(const struct table *t, size_t row); /* where the row begins in the file, from 1 */
 
 /* Ids are 0 .. table_n_ids() - 1: arrays can be indexed by them. */

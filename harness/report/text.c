@@ -39,6 +39,17 @@ size_t text_utf8_length(const char *text)
 	return len;
 }
 
+void text_make_utf8(char *text)
+{
+	while (*text) {
+		const size_t len = text_utf8_length(text);
+
+		if (!len)
+			*text = '?';
+		text += len ? len : 1;
+	}
+}
+
 static bool text_is_control(unsigned char c)
 {
 	return c < 0x20 || c == 0x7f;

@@ -13,6 +13,10 @@
 /* Bytes of the well-formed UTF-8 character at `text` (1 to 4), or 0 when it is not one. */
 size_t text_utf8_length(const char *text);
 
+/* Replace, in place, each byte that is no part of a well-formed character by '?', so that the text can be UTF-8 to
+ * those who want that (JSON).  What a cut has left of a character at the end is such bytes. */
+void text_make_utf8(char *text);
+
 /* For HTML text and attribute values in double quotes: & < > " ' become references, control characters
  * blanks, what is not UTF-8 U+FFFD. */
 void text_write_html(FILE *out, const char *text);

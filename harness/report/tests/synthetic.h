@@ -233,9 +233,11 @@ static void synthetic_cell(struct synthetic *s, const struct synthetic_strategy 
 	}
 }
 
-/* As synthetic_make(), with another result of the check by Little's law in the third repetition. */
-static void synthetic_make_checked(const char *dir, const struct synthetic_strategy *strategies,
-				   unsigned n_reps, unsigned n_keys, double third_ratio)
+/* As synthetic_make(), appended as a run of this name, with another result of the check by Little's law in the third
+ * repetition. */
+static void synthetic_make_run(const char *dir, const struct synthetic_strategy *strategies,
+			       unsigned n_reps, unsigned n_keys, double third_ratio,
+			       const char *run_id)
 {
 	struct synthetic s = {.third_ratio = third_ratio};
 	char path[512];
@@ -252,6 +254,7 @@ static void synthetic_make_checked(const char *dir, const struct synthetic_strat
 			for (unsigned i = 0; strategies[i].name; i++) {
 				snprintf(cell_id, sizeof(cell_id), "c%u-%u", k, i);
 				s.cell = synthetic_columns(cell_id, &strategies[i]);
+				s.cell.run_id = run_id;
 				s.cell.keys = 1024u << (4 * k);
 				s.cell.rep = s.rep;
 				synthetic_cell(&s, &strategies[i],
@@ -270,7 +273,7 @@ static void synthetic_make_checked(const char *dir, const struct synthetic_strat
 static void synthetic_make(const char *dir, const struct synthetic_strategy *strategies,
 			   unsigned n_reps, unsigned n_keys)
 {
-	synthetic_make_checked(dir, strategies, n_reps, n_keys, 1.0004);
+	synthetic_make_run(dir, strategies, n_reps, n_keys, 1.0004, "r1");
 }
 
 /* A scenario with these stages; of strategies "leak" and "rcu", the second twice as fast. */

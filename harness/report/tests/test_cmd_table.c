@@ -118,6 +118,59 @@ static void test_saturated_is_said(void **state)
 	expect(out, "saturated", 0);
 }
 
+/* A median with bounds above it alone is known; one with a bound at or below it is a bound. */
+static void test_bound_of_the_median(void **state)
+{
+#define LIFE(value, status)                                                                        \
+	"1,run1,b,e,c1,ebr,,steady,1,65536,50/25/"                                                 \
+	"25,uniform,64,4096,empty,span,poisson,,7,0,1k,5,1000,process,all,total,all,lifetime,"     \
+	"p50," value ",ns,lower,10,1," status ",\n"
+	char out[4096];
+	int status;
+
+	(void)state;
+	show(LIFE("1000", "ok") LIFE("2000", "ok") LIFE("9000", "censored"), out, sizeof(out),
+	     &status);
+	expect(out, " 2.00 us", 1);
+	expect(out, ">2", 0);
+	show(LIFE("1000", "ok") LIFE("2000", "censored") LIFE("9000", "ok"), out, sizeof(out),
+	     &status);
+	expect(out, ">2.00 us", 1);
+	show(LIFE("1000", "weak") LIFE("2000", "ok") LIFE("9000", "censored"), out, sizeof(out),
+	     &status);
+	expect(out, "~2.00 us", 1);
+}
+
+/* Lives that a neighbour's mark prolongs are no fault, but they are there. */
+static void test_kept_lives_are_counted(void **state)
+{
+#define LAW(object, metric, value, n, reason)                                                      \
+	"1,run1,b,e,c1,mark,bits=span,steady,1,65536,50/25/"                                       \
+	"25,uniform,64,4096,empty,span,poisson,,7,0,1k,5,1000,collector," object ",,," metric      \
+	",count," value ",objects,," n ",1,ok," reason "\n"
+	static const char kept[] = "one mark for several objects: kept by a neighbour";
+	char rows[2048], out[4096];
+	int status;
+
+	(void)state;
+	snprintf(rows, sizeof(rows),
+		 LAW("value", "law_freed_in_cycle", "0", "500", "")
+			 LAW("value", "law_flips_3plus", "22641", "22855", "%s")
+				 LAW("bucket", "law_flips_3plus", "9", "45", "%s")
+					 LAW("array", "law_flips_3plus", "0", "1000", ""),
+		 kept, kept);
+	show(rows, out, sizeof(out), &status);
+	assert_int_equal(status, EXIT_GOOD);
+	expect(out, "no life spans", 0);
+	expect(out, "22650 of 22900 lives span three ends of marking", 1);
+	show(LAW("value", "law_flips_3plus", "0", "100", ""), out, sizeof(out), &status);
+	assert_int_equal(status, EXIT_GOOD);
+	expect(out, "no life spans three ends of marking", 1);
+	show(LAW("value", "law_flips_3plus", "2", "100", "must be 0"), out, sizeof(out), &status);
+	assert_int_equal(status, EXIT_CHECK_FAILED);
+	expect(out, "FAILS in 1 of 1", 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +178,8 @@ int main(void)
 		cmocka_unit_test(test_checks_that_did_not_run),
 		cmocka_unit_test(test_bytes_count_too),
 		cmocka_unit_test(test_saturated_is_said),
+		cmocka_unit_test(test_bound_of_the_median),
+		cmocka_unit_test(test_kept_lives_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

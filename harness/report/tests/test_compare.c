@@ -527,8 +527,8 @@ static void write_run(struct file *file, uint64_t seed, int n, double factor)
 			file_add(file, &s);
 		}
 		file->what = "process,all,,";
-		s = (struct spec){"c1",	   "mark",	 stages[i], "cpu_time", "sum", "ns",
-				  "lower", 1e9 * factor, 0.02,	    n,		NULL};
+		s = (struct spec){"c1",	   "mark",	 stages[i], "cpu_time", "mean", "ns/op",
+				  "lower", 500 * factor, 0.02,	    n,		NULL};
 		file_add(file, &s);
 		/* Nothing is ever in limbo: no test of the others shall pay for that. */
 		s = (struct spec){"c1", "mark", stages[i], "limbo_bytes", "max", "bytes", "lower",
@@ -586,6 +586,66 @@ static void test_defaults_can_decide(void **state)
 	assert_null(strstr(text, "NOTHING CAN BE DECIDED"));
 	pair_remove(&a, &b);
 	unlink(out);
+}
+
+/* A stage that --steady ends later takes more processor time, and as much for each operation. */
+static void test_lengths_are_no_regression(void **state)
+{
+	char metric[] = "--metric=cpu_time:sum";
+	struct file files[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct file *file = &files[i];
+		struct spec s = {"c1",	  "mark",	 "max", "cpu_time", "sum", "ns",
+				 "lower", i ? 2e9 : 1e9, 0.02,	10,	    NULL};
+
+		file_open(file, (uint64_t)i + 1);
+		file->what = "process,all,,";
+		file_add(file, &s);
+		s.stat = "mean";
+		s.unit = "ns/op";
+		s.value = 500;
+		file_add(file, &s);
+		file_close(file);
+	}
+	assert_int_equal(command("/dev/null", files[0].path, files[1].path, NULL, NULL), EXIT_GOOD);
+	/* The total is compared by who asks for it. */
+	assert_int_equal(command("/dev/null", files[0].path, files[1].path, metric, NULL),
+			 EXIT_CHECK_FAILED);
+	pair_remove(&files[0], &files[1]);
+}
+
+/* Where nothing stands on both sides nothing was compared, whatever is allowed. */
+static void test_nothing_in_common(void **state)
+{
+	char mixed[] = "--allow-mixed", strict[] = "--fail-on=regression,inconclusive",
+	     by[] = "--by=strategy", none[] = "--fail-on=none";
+	struct spec s = {"c1", "mark", "1k", "throughput", "rate", "ops/s", "higher",
+			 1e3,  0.02,   5,    NULL};
+	struct file a, b;
+
+	(void)state;
+	file_open(&a, 1);
+	file_add(&a, &s);
+	file_close(&a);
+	s.cell = "c2";
+	file_open(&b, 2);
+	file_add(&b, &s);
+	file_close(&b);
+	assert_int_equal(command("/dev/null", a.path, b.path, mixed, NULL), EXIT_NOT_COMPARABLE);
+	assert_int_equal(command("/dev/null", a.path, b.path, mixed, strict), EXIT_NOT_COMPARABLE);
+	assert_int_equal(command("/dev/null", a.path, b.path, mixed, none), EXIT_NOT_COMPARABLE);
+	assert_int_equal(command("/dev/null", by, a.path, NULL, NULL), EXIT_NOT_COMPARABLE);
+	unlink(b.path);
+	/* One figure in common is enough. */
+	file_open(&b, 3);
+	file_add(&b, &s);
+	s.cell = "c1";
+	file_add(&b, &s);
+	file_close(&b);
+	assert_int_equal(command("/dev/null", a.path, b.path, mixed, NULL), EXIT_GOOD);
+	pair_remove(&a, &b);
 }
 
 /* What one and three repetitions cannot tell is not printed. */
@@ -749,6 +809,8 @@ int main(void)
 		cmocka_unit_test(test_exit_codes),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_defaults_can_decide),
+		cmocka_unit_test(test_lengths_are_no_regression),
+		cmocka_unit_test(test_nothing_in_common),
 		cmocka_unit_test(test_few_claim_nothing),
 		cmocka_unit_test(test_notation_and_means),
 	};

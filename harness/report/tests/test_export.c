@@ -312,7 +312,7 @@ static double processor_value(const char *text, double quantile)
 	return NAN;
 }
 
-static void write_histogram(const char *dir, struct hist *h)
+static void write_histogram(const char *dir, struct hist *h, bool is_appended)
 {
 	const struct histfile_key key = {.cell_id = "c,1 x",
 					 .strategy = "s",
@@ -337,8 +337,9 @@ static void write_histogram(const char *dir, struct hist *h)
 		hist_record(h, 50 + random % 1000 + (random % 1000 == 0 ? random % 50000000 : 0));
 	}
 	snprintf(path, sizeof(path), "%s/histograms.csv", dir);
-	out = fopen(path, "w");
-	assert_int_equal(histfile_write_header(out), 0);
+	out = fopen(path, is_appended ? "a" : "w");
+	if (!is_appended)
+		assert_int_equal(histfile_write_header(out), 0);
 	assert_int_equal(histfile_write_hist(out, &key, h), 0);
 	assert_int_equal(fclose(out), 0);
 }
@@ -353,7 +354,7 @@ static void test_hdr(void **state)
 
 	(void)state;
 	synthetic_dir(dir, sizeof(dir));
-	write_histogram(dir, h);
+	write_histogram(dir, h, false);
 	assert_int_equal(export_to(dir, "hdr", "h.hlog"), EXIT_GOOD);
 	text = synthetic_read(dir, "h.hlog", NULL);
 	assert_non_null(strstr(text, "Tag=c_1_x/rep=0/s/5k/mutator/delete/response,1.500,5.000,"));
@@ -390,6 +391,71 @@ static void test_hdr(void **state)
 	free(h);
 }
 
+/* Rows are appended: a directory may hold several runs, each with a first repetition and times from 0, and two of one
+ * name where somebody gave it. */
+static void test_several_runs(void **state)
+{
+	static const char *const columns[] = {"strategy", "stage",
+					      "lifetime.value.total.all.process.p50.ns",
+					      "lifetime.value.total.all.process.p50.ns.status"};
+	static const char *const runs[] = {"r1", "r2", "r2"};
+	struct hist *h = calloc(1, sizeof(*h));
+	struct wide_seen seen = {0};
+	char dir[256], path[512], why[512];
+	size_t i, n_spans = 0, n_threads = 0;
+	json_error_t error;
+	json_t *event;
+	char *text;
+
+	(void)state;
+	synthetic_dir(dir, sizeof(dir));
+	for (i = 0; i < 2; i++)
+		synthetic_make_run(dir, synthetic_plain, 2, 1, 1, runs[i]);
+	assert_int_equal(export_to(dir, "wide", "wide.csv"), EXIT_GOOD);
+	snprintf(path, sizeof(path), "%s/wide.csv", dir);
+	assert_int_equal(csv_rows_read(path, columns, 4, wide_row, &seen, why, sizeof(why)), 0);
+	/* Five strategies, three stages, two repetitions, two runs. */
+	assert_int_equal(seen.n_rows, 60);
+	assert_int_equal(export_to(dir, "gbench", "g.json"), EXIT_GOOD);
+	text = synthetic_read(dir, "g.json", NULL);
+	assert_non_null(strstr(text, "\"repetition_index\": 3,"));
+	assert_non_null(strstr(text, "\"repetitions\": 4,"));
+	free(text);
+	synthetic_make_run(dir, synthetic_plain, 2, 1, 1, runs[2]);
+	assert_int_equal(export_to(dir, "trace", "t.json"), EXIT_GOOD);
+	snprintf(path, sizeof(path), "%s/t.json", dir);
+	json_t *root = json_load_file(path, 0, &error);
+
+	json_array_foreach(json_object_get(root, "traceEvents"), i, event)
+	{
+		const char *phase = json_string_value(json_object_get(event, "ph"));
+		const double dur = json_number_value(json_object_get(event, "dur"));
+
+		n_threads += !strcmp(phase, "M");
+		n_spans += !strcmp(phase, "X");
+		/* 50 samples, 100 ms apart, and up to the next stage's first. */
+		if (!strcmp(phase, "X") && (dur < 4.9e6 - 1 || dur > 5e6 + 1))
+			fail_msg("a stage of %f us", dur);
+	}
+	assert_int_equal(n_spans, 5 * 3 * 2 * 3);
+	json_decref(root);
+	/* Every thread, and with it every counter, has a name of its own. */
+	text = synthetic_read(dir, "t.json", NULL);
+	assert_non_null(strstr(text, "\"immediate #1\""));
+	assert_non_null(strstr(text, "\"immediate #1 ("));
+	assert_true(n_threads >= 5 * 2 * 3);
+	free(text);
+	write_histogram(dir, h, false);
+	write_histogram(dir, h, true);
+	assert_int_equal(export_to(dir, "hdr", "h.hlog"), EXIT_GOOD);
+	text = synthetic_read(dir, "h.hlog", NULL);
+	assert_non_null(strstr(text, "Tag=c_1_x/rep=0/s/5k/mutator/delete/response,"));
+	assert_non_null(strstr(text, "Tag=c_1_x/rep=0/s/5k/mutator/delete/response/run=2,"));
+	free(text);
+	free(h);
+	synthetic_remove(dir);
+}
+
 static void test_errors(void **state)
 {
 	char name[] = "export";
@@ -422,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_benchstat),
 		cmocka_unit_test(test_trace),
 		cmocka_unit_test(test_hdr),
+		cmocka_unit_test(test_several_runs),
 		cmocka_unit_test(test_errors),
 	};
 

@@ -291,6 +291,47 @@ static void test_cells_alike_are_apart(void **state)
 	synthetic_remove(dir);
 }
 
+/* Of several runs in one directory, with other names or the same, the first is drawn, and time goes forward. */
+static void test_runs_are_apart(void **state)
+{
+	static const char *const runs[] = {"r1", "r2", "r2"};
+	struct plot_dir p;
+	char dir[256];
+	char *data;
+	size_t n = 0;
+
+	(void)state;
+	if (!has_gnuplot())
+		skip();
+	for (int first = 0; first < 2; first++) {
+		double last = -1;
+
+		synthetic_dir(dir, sizeof(dir));
+		for (int i = first; i < first + 2; i++)
+			synthetic_make_run(dir, synthetic_plain, 1, 1, 1, runs[i]);
+		draw(&p, dir);
+		data = synthetic_read(p.plots, "limbo-over-time.dat", NULL);
+		assert_non_null(data);
+		for (const char *line = data; line; line = strchr(line, '\n')) {
+			double time_s, bytes;
+
+			line += *line == '\n';
+			if (sscanf(line, "%lf %lf", &time_s, &bytes) != 2) {
+				last = -1; /* the next block */
+				continue;
+			}
+			if (time_s < last)
+				fail_msg("%g s after %g s", time_s, last);
+			last = time_s;
+			n++;
+		}
+		free(data);
+		plot_dir_close(&p);
+		synthetic_remove(dir);
+	}
+	assert_int_equal(n, 2 * 5 * 3 * 50);
+}
+
 static void test_stages_of_settings(void **state)
 {
 	(void)state;
@@ -423,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_all_figures),
 		cmocka_unit_test(test_bounds_are_apart),
 		cmocka_unit_test(test_stages_of_settings),
+		cmocka_unit_test(test_runs_are_apart),
 		cmocka_unit_test(test_cells_alike_are_apart),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_missing),

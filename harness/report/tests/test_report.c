@@ -193,7 +193,7 @@ static void test_worst_check(void **state)
 	if (!has_program("gnuplot"))
 		skip();
 	synthetic_dir(dir, sizeof(dir));
-	synthetic_make_checked(dir, synthetic_plain, 3, 1, 1.75);
+	synthetic_make_run(dir, synthetic_plain, 3, 1, 1.75, "r1");
 	assert_int_equal(cmd_report.main(3, argv), EXIT_GOOD);
 	html = synthetic_read(dir, "report.html", NULL);
 	expect(html, "Little&#39;s law fails</span> in 15 of 15 stages");
