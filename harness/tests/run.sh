@@ -40,7 +40,7 @@ for library in jemalloc mimalloc; do
 	expect 0 -- "$bin" run "${quick[@]}" --alloc=$library --strategy=leak --stages=max:20ms --out="$dir/$library"
 	[ "$(sed 1d "$dir/$library/run.csv" | cut -d, -f16 | sort -u)" = $library ] || fail "alloc=$library is not in every row"
 	grep -q "lib$library.so.2" "$dir/$library/env.json" || fail "env.json does not name $library"
-	expect 2 -- env LD_PRELOAD="/nowhere/lib$library.so.2" "$bin" run --alloc=$library --out="$dir/no"
+	expect 2 -- env LD_PRELOAD="/nowhere/lib$library.so.2" "$bin" run --strategy=leak --alloc=$library --out="$dir/no"
 	grep -q "could not be preloaded; install" "$dir/stderr" || fail "no word of the missing $library"
 done
 # All that are built in; a library may be absent here.
