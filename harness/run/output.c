@@ -54,7 +54,7 @@ static void output_ids(struct run_output *out, const struct run_config *config)
 static int output_open_histograms(struct run_output *out)
 {
 	const char *path = out->paths[OUTPUT_HISTOGRAMS];
-	struct stat status;
+	struct stat status = {0};
 	int error = 0;
 
 	out->histograms = fopen(path, "a+e");
