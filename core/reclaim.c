@@ -590,7 +590,7 @@ void reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span 
 			const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
 
 			reclaim_end_life(t, &f, heap_span_object(s, i), s->object_bytes,
-					 &s->stamps[i], safe_ticks, now_ticks);
+					 s->stamps ? &s->stamps[i] : NULL, safe_ticks, now_ticks);
 		}
 	}
 	reclaim_account_freed(t, &f, now_ticks);

@@ -19,7 +19,7 @@ int figure_heat_map(struct figure_set *set);				 /* (e) */
 int figure_pareto(struct figure_set *set, size_t setting);		 /* (f) */
 int figure_latency_percentiles(struct figure_set *set, size_t setting);	 /* (g) */
 int figure_counters(struct figure_set *set, size_t setting);		 /* (h) */
-int figure_by_size(struct figure_set *set);				 /* (i) */
+int figures_by_cost(struct figure_set *set); /* (i): by keys, by threads */
 
 /* The object class that lifetimes are shown of in a setting, or NULL. */
 const char *figures_object(const struct figure_set *set, size_t setting);
@@ -45,6 +45,7 @@ struct figure_curves {
 	struct figure_point *points; /* in drawing order within a panel and series */
 	size_t n_points;
 };
+int figures_compare_x(const void *a, const void *b); /* of points, for qsort: their drawing order */
 int figure_curves_add(struct figure_curves *c, const struct figure_point *point);
 int figure_curves_draw(struct figure_set *set, const struct figure_curves *c);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* figures_lifetime.c - lifetime percentiles, lifetimes against rate, latency percentiles, cost by size. */
+/* figures_lifetime.c - lifetime percentiles, lifetimes against rate, latency percentiles. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static bool figures_quantile(const char *stat, double *q)
 	return *q > 0 && *q < 1;
 }
 
-static int figures_compare_x(const void *a, const void *b)
+int figures_compare_x(const void *a, const void *b)
 {
 	const struct figure_point *p = a;
 	const struct figure_point *q = b;
@@ -303,124 +303,6 @@ int figure_lifetime_by_rate(struct figure_set *set, size_t setting)
 		rc = figure_skip(set, name, setting, title, "needs stages of two rates at least");
 	} else if (!rc) {
 		figure_log_axis(axis, sizeof(axis), "x", FIGURE_COUNT, &rates);
-		qsort(c.points, c.n_points, sizeof(*c.points), figures_compare_x);
-		rc = figure_curves_draw(set, &c);
-	}
-	free(c.points);
-	return rc;
-}
-
-/* The stage in which costs are compared, by the first setting: its last closed loop, or its last stage. */
-static size_t figures_flat_out_stage(const struct results *r)
-{
-	const size_t closed = r->n_settings ? results_last_closed_loop(r, 0) : RESULTS_NONE;
-
-	if (closed != RESULTS_NONE || !r->n_settings)
-		return closed;
-	return results_last_stage(r, 0);
-}
-
-/* What one panel of the figure by size shows at a setting; NaN when it has none. */
-static double figures_size_cost(const struct figure_set *set, size_t panel, size_t setting,
-				size_t series, size_t stage, bool *is_bound)
-{
-	const struct results *r = set->results;
-	const struct results_query queries[] = {
-		{.metric = "throughput", .stat = "rate", .role = "mutator"},
-		{.metric = "lifetime",
-		 .object = figures_object(set, setting),
-		 .phase = "total",
-		 .stat = "p99"},
-		{.metric = "bytes_per_entry"},
-		{.metric = "limbo_bytes", .stat = "max"},
-	};
-	const struct results_point *p = results_find(r, setting, series, stage, &queries[panel]);
-	const double threads = table_number(r->table, r->settings[setting].row, COL_threads);
-
-	*is_bound = results_is_bound(p);
-	if (!results_has_value(p) || !(p->value > 0))
-		return NAN;
-	return panel == 0 ? 1e9 * (threads > 0 ? threads : 1) / p->value : p->value;
-}
-
-/* Settings that are the same but for the keys as the first one. */
-static bool figures_same_but_keys(const struct table *t, size_t a, size_t b)
-{
-	static const enum table_column columns[] = {
-		COL_scenario,	   COL_threads, COL_mix,   COL_dist,	COL_value_bytes,
-		COL_garbage_bytes, COL_unlink,	COL_alloc, COL_arrival, COL_trace,
-	};
-
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-		if (table_id(t, a, columns[i]) != table_id(t, b, columns[i]))
-			return false;
-	return true;
-}
-
-static int figures_collect_sizes(const struct figure_set *set, struct figure_curves *c,
-				 size_t stage)
-{
-	const struct results *r = set->results;
-
-	for (size_t panel = 0; panel < c->n_panels; panel++) {
-		for (size_t setting = 0; setting < r->n_settings; setting++) {
-			if (!figures_same_but_keys(r->table, r->settings[0].row,
-						   r->settings[setting].row))
-				continue;
-			for (size_t series = 0; series < r->n_series; series++) {
-				struct figure_point p = {.panel = panel, .series = series};
-
-				p.x = r->settings[setting].keys;
-				p.y = figures_size_cost(set, panel, setting, series, stage,
-							&p.is_bound);
-				p.low = p.high = p.y;
-				if (p.x > 0 && !isnan(p.y) && figure_curves_add(c, &p))
-					return -ENOMEM;
-			}
-		}
-	}
-	return 0;
-}
-
-int figure_by_size(struct figure_set *set)
-{
-	static const char name[] = "cost-by-size";
-	static const char title[] = "Cost against the number of keys";
-	static const char *const ylabels[] = {"thread time per operation", "P99 of the lifetime",
-					      "bytes per live entry", "peak of the bytes in limbo"};
-	static const enum figure_unit units[] = {FIGURE_TIME_NS, FIGURE_TIME_NS, FIGURE_BYTES,
-						 FIGURE_BYTES};
-	char panels[][64] = {"Time per operation", "Lifetime, P99", "Memory per live entry",
-			     "Peak of the limbo"};
-	const size_t stage = figures_flat_out_stage(set->results);
-	struct figure_range keys = FIGURE_RANGE_EMPTY;
-	char axis[1024];
-	struct figure_curves c = {
-		.name = name,
-		.title = title,
-		.setting = RESULTS_NONE,
-		.n_panels = 4,
-		.panels = panels,
-		.units = units,
-		.has_own_y = true,
-		.xlabel = "keys",
-		.xaxis = axis,
-		.ylabels = ylabels,
-		.extra_kind = "none",
-		.extra_text = "",
-	};
-	int rc;
-
-	if (stage == RESULTS_NONE)
-		return figure_skip(set, name, RESULTS_NONE, title, "there is no measured stage");
-	rc = figures_collect_sizes(set, &c, stage);
-	for (size_t i = 0; i < c.n_points; i++)
-		figure_range_add(&keys, c.points[i].x);
-	if (!rc && (figure_range_is_empty(&keys) || keys.min == keys.max)) {
-		rc = figure_skip(set, name, RESULTS_NONE, title,
-				 "needs cells of two sizes at least (option --keys)");
-	} else if (!rc) {
-		figure_log_axis(axis, sizeof(axis), "x", FIGURE_COUNT, &keys);
 		qsort(c.points, c.n_points, sizeof(*c.points), figures_compare_x);
 		rc = figure_curves_draw(set, &c);
 	}

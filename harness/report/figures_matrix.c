@@ -348,7 +348,7 @@ int figures_draw(struct figure_set *set)
 	if (!rc)
 		rc = figure_heat_map(set);
 	if (!rc)
-		rc = figure_by_size(set);
+		rc = figures_by_cost(set);
 	if (rc == -ENOMEM)
 		snprintf(set->error, sizeof(set->error), "out of memory");
 	return rc;
