@@ -341,6 +341,66 @@ static void test_stages_of_settings(void **state)
 	check_loads(true);
 }
 
+/* Two scenarios at 1 and 4 threads: 1 and 3 million operations a second, twice that in the second. */
+static void synthetic_make_threads(const char *dir)
+{
+	struct synthetic s = {.stage = {"max", 1, NAN}};
+	char path[512], message[512], cell_id[32];
+
+	mkdir(dir, 0777);
+	snprintf(path, sizeof(path), "%s/run.csv", dir);
+	assert_int_equal(report_file_open(&s.csv, path, false, message, sizeof(message)), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		snprintf(cell_id, sizeof(cell_id), "t%u", i);
+		s.cell = synthetic_columns(cell_id, &synthetic_plain[0]);
+		s.cell.scenario = i < 2 ? "reads" : "writes";
+		s.cell.threads = i % 2 ? 4 : 1;
+		synthetic_row(&s,
+			      (struct report_row){.role = "mutator",
+						  .metric = "throughput",
+						  .stat = "rate",
+						  .value = (i % 2 ? 3e6 : 1e6) * (i < 2 ? 1 : 2),
+						  .unit = "ops/s",
+						  .better = "higher",
+						  .n = 1000});
+	}
+	assert_int_equal(report_file_flush(s.csv), 0);
+	assert_int_equal(report_file_close(s.csv), 0);
+}
+
+/* Each set of cells that differ in the threads alone has its figure, and no other's points. */
+static void test_cost_by_threads(void **state)
+{
+	static const char *const names[] = {"cost-by-threads.dat", "cost-by-threads-2.dat"};
+	static const char *const measured[] = {"1\t1000000\t", "1\t2000000\t"};
+	static const char *const at_four[] = {"\n4\t3000000\t", "\n4\t6000000\t"};
+	struct plot_dir p;
+	char dir[256];
+
+	(void)state;
+	if (!has_gnuplot())
+		skip();
+	synthetic_dir(dir, sizeof(dir));
+	synthetic_make_threads(dir);
+	draw(&p, dir);
+	for (size_t i = 0; i < 2; i++) {
+		char *dat = synthetic_read(p.plots, names[i], NULL);
+		char *rows = block(dat, "Throughput: leak: measured");
+
+		assert_true(!strncmp(rows, measured[i], strlen(measured[i])));
+		assert_non_null(strstr(rows, at_four[i]));
+		assert_null(strstr(strstr(rows, at_four[i]) + 1, "\n"));
+		free(rows);
+		free(dat);
+	}
+	assert_string_equal(info_of(&p.set, "cost-by-threads-2")->title,
+			    "Throughput and cost against the number of threads: scenario writes");
+	assert_string_equal(info_of(&p.set, "cost-by-size")->reason,
+			    "needs cells of two sizes at least (option --keys)");
+	plot_dir_close(&p);
+	synthetic_remove(dir);
+}
+
 static void assert_not_pwned(const char *dir)
 {
 	static const char *const where[] = {".", "/tmp"};
@@ -466,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_stages_of_settings),
 		cmocka_unit_test(test_runs_are_apart),
 		cmocka_unit_test(test_cells_alike_are_apart),
+		cmocka_unit_test(test_cost_by_threads),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_escapes),
