@@ -59,7 +59,8 @@ const char *const audit_fault_texts[AUDIT_N_FAULTS] = {
 	[AUDIT_UNMARKED] = "reachable and not marked: the sweep would free it",
 	[AUDIT_SWEPT_TWICE] = "a span was swept twice in one cycle",
 	[AUDIT_SPAN_STATE] = "a span is in a state that excludes what is done to it",
-	[AUDIT_LEFT_OUT] = "a handshake was concluded without a thread that is at work",
+	[AUDIT_LEFT_OUT] =
+		"a handshake, or marking, was concluded without a thread that is at work",
 	[AUDIT_REACHABLE_FREED] = "the map refers to freed memory",
 	[AUDIT_REACHABLE_RETIRED] = "the map refers to what was retired",
 	[AUDIT_REACHABLE_TWICE] = "the map refers to one object in two places",

@@ -47,7 +47,7 @@ enum audit_fault {
 	AUDIT_UNMARKED,		/* reachable, and the sweep would free it */
 	AUDIT_SWEPT_TWICE,	/* two sweepers had one span */
 	AUDIT_SPAN_STATE,	/* a span is in a state that excludes what is done to it */
-	AUDIT_LEFT_OUT,		/* a handshake was concluded without a thread that is at work */
+	AUDIT_LEFT_OUT,		/* a handshake, or marking, left out a thread at work */
 	AUDIT_REACHABLE_FREED,	/* a checkpoint reached freed memory */
 	AUDIT_REACHABLE_RETIRED, /* a checkpoint reached what was retired */
 	AUDIT_REACHABLE_TWICE,	 /* a checkpoint reached one object by two ways */

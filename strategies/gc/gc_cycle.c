@@ -44,8 +44,7 @@
 
 /* ---------------------------------------------------------------- stops and flips */
 
-/* What a handshake is said to have reached, as the threads see it. */
-static void gc_cycle_audit(struct gc *gc, bool in_stop)
+void gc_cycle_audit(struct gc *gc, bool in_stop)
 {
 	const uint32_t index = AUDIT_BUILD ? gc_world_left_out(&gc->world, in_stop) : UINT32_MAX;
 	char detail[48];

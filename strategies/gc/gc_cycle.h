@@ -9,6 +9,8 @@
 int gc_cycle_stop_world(struct gc *gc, uint64_t *asked_ticks, uint64_t *stopped_ticks);
 /* The end of a ragged barrier; 0 or -ETIMEDOUT. */
 int gc_cycle_ragged_wait(struct gc *gc);
+/* What a stop, or a ragged barrier, is said to have reached, as the threads see it.  AUDIT_BUILD only. */
+void gc_cycle_audit(struct gc *gc, bool in_stop);
 /* Sleep until a moment (CLOCK_MONOTONIC), unless the domain ends meanwhile. */
 void gc_cycle_sleep_until(struct gc *gc, uint64_t at_ns);
 /* Of the calling thread, since it began. */

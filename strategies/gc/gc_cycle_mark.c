@@ -116,6 +116,7 @@ static void gc_mark_finish(struct gc *gc, struct gc_thread *g, uint64_t cpu_begi
 {
 	gc_pacer_end_cycle(&gc->pacer, clock_monotonic_ns());
 	gc_mark_log(gc, cpu_begin_ns);
+	gc_cycle_audit(gc, true);
 	audit_before_sweep(gc->r, g->member.t, gc_mark_keeps, gc);
 	gc_cycle_flip(gc);
 }

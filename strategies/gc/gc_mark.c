@@ -401,13 +401,22 @@ uint64_t gc_mark_chunk(struct gc *gc, struct gc_thread *g)
 		return 0;
 	pthread_mutex_lock(&mark->lock);
 	any = gc_mark_take(mark, &chunk);
+	if (AUDIT_BUILD && any)
+		add_relaxed(&mark->n_scanning, 1); /* relaxed: see gc_markers_audit() */
 	pthread_mutex_unlock(&mark->lock);
 	if (!any)
 		return 0;
+	if (CONTROL(count_early)) {
+		sub_acq_rel(&mark->n_open, chunk.end - chunk.next);
+		PERTURB_LONG();
+	}
 	work_bytes = gc_scan_chunk(gc, g, &chunk);
 	add_relaxed(&gc->pacer.scan_work_bytes, (int64_t)work_bytes); /* relaxed: pacing */
-	/* release: pairs with gc_mark_is_done() */
-	sub_acq_rel(&mark->n_open, chunk.end - chunk.next);
+	if (AUDIT_BUILD)
+		sub_relaxed(&mark->n_scanning, 1); /* relaxed: counting down releases it */
+	if (!CONTROL(count_early))
+		/* release: pairs with gc_mark_is_done() */
+		sub_acq_rel(&mark->n_open, chunk.end - chunk.next);
 	return work_bytes ? work_bytes : 1;
 }
 

@@ -69,6 +69,7 @@ struct gc_mark {
 	_Atomic(uint64_t) n_open;    /* buckets not yet taken, plus one per chunk being scanned */
 	_Atomic(uint64_t) n_buckets; /* of all jobs */
 	_Atomic(uint64_t) n_assists, n_assist_waits;
+	_Atomic(uint32_t) n_scanning; /* chunks, as their markers say: AUDIT_BUILD only */
 	pthread_mutex_t lock;
 	pthread_cond_t progress; /* credit was added, or marking ended */
 	/* Under lock. */

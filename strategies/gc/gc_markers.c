@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "control.h"
 #include "gc/gc_cycle.h"
+#include "perturb.h"
 
 enum {
 	GC_OTHERS_SCAN_NS =
@@ -112,11 +114,15 @@ static void gc_helper_round(struct gc *gc, struct gc_thread *g)
 	uint64_t cpu_ns;
 
 	markers->n_inside++;
+	gc_member_at_work(&g->member, true);
 	pthread_mutex_unlock(&gc->mark.lock);
 	cpu_ns = gc_thread_cpu_ns();
 	gc_helper_mark(gc, g, is_paced);
 	cpu_ns = gc_thread_cpu_ns() - cpu_ns;
+	for (int i = 0; CONTROL(close_early) && i < 4; i++)
+		PERTURB_LONG();
 	pthread_mutex_lock(&gc->mark.lock);
+	gc_member_at_work(&g->member, false);
 	markers->cpu_ns += cpu_ns;
 	if (--markers->n_inside == 0)
 		pthread_cond_signal(&markers->closed);
@@ -227,9 +233,24 @@ static void gc_round_close(struct gc *gc)
 	pthread_mutex_lock(&gc->mark.lock);
 	store_relaxed(&markers->is_open, false); /* relaxed: it ends loops; the lock is the order */
 	pthread_cond_broadcast(&markers->opened); /* those who sleep */
-	while (markers->n_inside)
+	while (markers->n_inside && !CONTROL(close_early))
 		pthread_cond_wait(&markers->closed, &gc->mark.lock);
 	pthread_mutex_unlock(&gc->mark.lock);
+}
+
+/* What gc_mark_is_done() says, as those who scan see it.  Under the lock nothing is added or taken. */
+static void gc_markers_audit(struct gc *gc)
+{
+	bool is_left_out;
+
+	if (!AUDIT_BUILD)
+		return;
+	pthread_mutex_lock(&gc->mark.lock);
+	/* relaxed: who has counted down has said before that it has scanned */
+	is_left_out = gc_mark_is_done(gc) && load_relaxed(&gc->mark.n_scanning) > 0;
+	pthread_mutex_unlock(&gc->mark.lock);
+	if (is_left_out)
+		audit_report(gc->r, AUDIT_LEFT_OUT, NULL, "marking, a chunk is being scanned");
 }
 
 void gc_markers_drain(struct gc *gc, struct gc_thread *g, bool is_paced)
@@ -251,6 +272,7 @@ void gc_markers_drain(struct gc *gc, struct gc_thread *g, bool is_paced)
 			gc, until != UINT64_MAX ? until : clock_monotonic_ns() + GC_OTHERS_SCAN_NS);
 	}
 	reclaim_act_end(g->member.t, "mark", begin);
+	gc_markers_audit(gc);
 	gc_round_close(gc);
 	gc_mark_notify(gc);
 }

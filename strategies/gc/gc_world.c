@@ -73,19 +73,12 @@ static void gc_world_wait_running(struct gc_world *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* Before it says that it has arrived, and after it has seen that the world runs: while a stop is on, false. */
-static void gc_world_at_work(struct gc_member *m, bool is_at_work)
-{
-	if (AUDIT_BUILD)
-		store_seq_cst(&m->is_at_work, is_at_work);
-}
-
 static void gc_world_park(struct gc_world *w, struct gc_member *m)
 {
 	const uint64_t begin = clock_ticks(w->clock);
 	uint64_t held_ns;
 
-	gc_world_at_work(m, false);
+	gc_member_at_work(m, false);
 	do {
 		/* release part: what this thread did comes before what the collector does;
 		 * seq_cst: see the header */
@@ -94,7 +87,7 @@ static void gc_world_park(struct gc_world *w, struct gc_member *m)
 		gc_world_wait_running(w);
 		store_seq_cst(&m->state, GC_ONLINE);
 	} while (load_seq_cst(&w->flags) & GC_FLAG_STOP);
-	gc_world_at_work(m, true);
+	gc_member_at_work(m, true);
 	reclaim_act_end(m->t, "stopped", begin);
 	held_ns = clock_delta_ns(w->clock, begin, clock_ticks(w->clock));
 	if (held_ns > load_relaxed(&m->held_ns_max)) /* relaxed: statistics, one writer */
@@ -123,7 +116,7 @@ void gc_world_safepoint(struct gc_world *w, struct gc_member *m)
 
 void gc_world_offline(struct gc_world *w, struct gc_member *m)
 {
-	gc_world_at_work(m, false);
+	gc_member_at_work(m, false);
 	/* seq_cst, then a load: a collector that does not see OFFLINE yet has set a flag that is seen here */
 	store_seq_cst(&m->state, GC_OFFLINE);
 	if (unlikely(load_seq_cst(&w->flags) & (GC_FLAG_STOP | GC_FLAG_RAGGED)))
@@ -143,7 +136,7 @@ void gc_world_online(struct gc_world *w, struct gc_member *m)
 		expected = GC_OFFLINE;
 	}
 	gc_world_safepoint(w, m);
-	gc_world_at_work(m, true);
+	gc_member_at_work(m, true);
 }
 
 void gc_world_join(struct gc_world *w, struct gc_member *m, struct reclaim_thread *t)
@@ -158,7 +151,7 @@ void gc_world_join(struct gc_world *w, struct gc_member *m, struct reclaim_threa
 	/* relaxed: published by the lock */
 	store_relaxed(&m->state, is_collector ? GC_OFFLINE : GC_ONLINE);
 	store_relaxed(&m->ragged_ack, load_relaxed(&w->ragged_number)); /* written under the lock */
-	gc_world_at_work(m, !is_collector);
+	gc_member_at_work(m, !is_collector);
 	m->next = w->members;
 	w->members = m;
 	if (!is_collector)
@@ -341,9 +334,9 @@ uint32_t gc_world_left_out(struct gc_world *w, bool in_stop)
 	pthread_mutex_lock(&w->lock);
 	for (const struct gc_member *m = w->members; m; m = m->next)
 		/* Not its state: a thread that wants to run says ONLINE before it sees the stop. */
-		if (!gc_member_is_collector(m) &&
-		    (in_stop ? load_seq_cst(&m->is_at_work)
-			     : load_seq_cst(&m->ragged_ack) != load_relaxed(&w->ragged_number)))
+		if (in_stop ? load_seq_cst(&m->is_at_work)
+			    : !gc_member_is_collector(m) && load_seq_cst(&m->ragged_ack) !=
+								    load_relaxed(&w->ragged_number))
 			index = m->t->index;
 	pthread_mutex_unlock(&w->lock);
 	return index;

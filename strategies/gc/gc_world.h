@@ -55,7 +55,7 @@ struct gc_member {
 	 * gc_world_announce(). */
 	_Atomic(uint32_t) announce;
 	_Atomic(uint64_t) held_ns_max; /* longest time parked */
-	/* The thread's own word, for gc_world_left_out(): it has seen the world run, and has not arrived since. */
+	/* The thread's own word, for gc_world_left_out(): gc_member_at_work(). */
 	_Atomic(bool) is_at_work;
 	struct reclaim_thread *t;
 	struct gc_member *next; /* under the world's lock */
@@ -64,6 +64,14 @@ struct gc_member {
 static inline bool gc_member_is_collector(const struct gc_member *m)
 {
 	return m->t->role == ROLE_COLLECTOR;
+}
+
+/* A thread of the world: before it says that it has arrived, and after it has seen that the world runs.  A marker that
+ * helps: in a round.  So false when a stop is reached, and at the flip. */
+static inline void gc_member_at_work(struct gc_member *m, bool is_at_work)
+{
+	if (AUDIT_BUILD)
+		store_seq_cst(&m->is_at_work, is_at_work);
 }
 
 struct gc_world {

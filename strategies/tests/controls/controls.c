@@ -78,6 +78,11 @@ static const struct control_case cases[] = {
 	 FAULT(LEAKED)},
 	{CONTROL_no_recheck, "hazard", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 32, 500, 16,
 	 FREED_TOO_EARLY},
+	/* Either alone frees nothing that is in use: counting makes up for closing, closing for counting. */
+	{CONTROL_close_early, "mark", "trigger=hand,markers=3,procs=16", HMAP_PAYLOAD,
+	 HMAP_UNLINK_EMPTY, 600, 400, 16, FAULT(LEFT_OUT)},
+	{CONTROL_count_early, "mark", "trigger=hand,markers=3,procs=16", HMAP_PAYLOAD,
+	 HMAP_UNLINK_EMPTY, 600, 400, 16, FAULT(LEFT_OUT)},
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
