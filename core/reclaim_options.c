@@ -103,6 +103,12 @@ static int option_set(const struct reclaim_ops *ops, const struct reclaim_option
 			 o->choices ? " or " : "", o->choices ? o->choices : "");
 		return -ERANGE;
 	}
+	/* Kept as it is cut off, a cell would run with another number than its rows name. */
+	if (o->type == OPT_COUNT && number != (double)(uint64_t)number) {
+		snprintf(message, message_size, "%s:%s=%s: give a whole number of %s", ops->name,
+			 o->name, text, o->unit);
+		return -EINVAL;
+	}
 	if (o->type == OPT_FRACTION)
 		*(double *)where = number;
 	else

@@ -92,8 +92,9 @@ static void test_powers(void **state)
 	static const struct {
 		const char *text;
 		uint64_t n; /* 0: refused */
-	} tries[] = {{NULL, 8},	  {"n=2^0", 1},	 {"n=2^10", 1024}, {"n=7k", 7000},
-		     {"n=2^", 0}, {"n=2^-1", 0}, {"n=2^63", 0},	   {"n=2^10rest", 0}};
+	} tries[] = {{NULL, 8},	   {"n=2^0", 1},     {"n=2^10", 1024}, {"n=7k", 7000},
+		     {"n=2^", 0},  {"n=2^-1", 0},    {"n=2^63", 0},    {"n=2^10rest", 0},
+		     {"n=0.5", 0}, {"n=1.5k", 1500}, {"n=1.0005k", 0}};
 	char message[256];
 
 	(void)state;
