@@ -65,8 +65,8 @@ const struct cli_option run_options[] = {
 	{"audit", NULL, NULL, "poison what is freed and check every object's way (slow)"},
 	{"gc-log", NULL, NULL, "print a line per collection cycle"},
 	{"trace-json", NULL, NULL,
-	 "write DIR/trace.json for Perfetto: cycle phases, deletes, frees, bytes (of several "
-	 "repetitions, the last)"},
+	 "write DIR/trace.json for Perfetto: cycle phases, what each thread did for the collector, "
+	 "deletes, frees, bytes (of several repetitions, the last)"},
 	{"seed", "N", "1", "of all random numbers"},
 	{"reps", "N", "1", "repetitions, each a fresh process"},
 	{"rep", "N", NULL, "number of this repetition, for the rows"},
@@ -345,11 +345,22 @@ static int config_trace(struct run_config *c, const struct cli_args *args)
 	return 0;
 }
 
-/* The strategy's options, and the heap it needs. */
+unsigned run_config_n_workers(const struct run_config *c)
+{
+	bool has_stall = false;
+
+	for (size_t i = 0; i < c->stages.n; i++)
+		has_stall |= c->stages.stage[i].stall_ns != 0;
+	return c->n_threads + c->n_readers + has_stall;
+}
+
+/* The strategy's options, the heap it needs, and its threads: the workers and who makes the map. */
 static int config_check_strategy(const struct run_config *c)
 {
-	const struct reclaim_config rc = {
-		.ops = c->ops, .options = c->strategy_options, .heap = {.kind = c->alloc}};
+	const struct reclaim_config rc = {.ops = c->ops,
+					  .options = c->strategy_options,
+					  .heap = {.kind = c->alloc},
+					  .max_threads = run_config_n_workers(c) + 1};
 	char message[512];
 
 	if (reclaim_check(&rc, message, sizeof(message)) == 0)

@@ -79,9 +79,11 @@ extern const struct cli_option run_options[];
  * with run_config_fini(), after an error too. */
 int run_config_parse(struct run_config *config, const struct cli_args *args);
 void run_config_fini(struct run_config *config);
+/* Mutators, readers, and a stalled reader where a stage wants one. */
+unsigned run_config_n_workers(const struct run_config *config);
 
 /* 16 hex digits over everything that makes two runs the same cell: every option that changes what is measured or how;
- * not the repetition and the seed, which tell its samples apart, nor --quiet, the names and where results go. */
+ * not the repetition and the seed, which tell its samples apart, nor --quiet, the ids and where results go. */
 void run_config_cell_id(const struct run_config *config, char id[17]);
 /* The columns of a row that the options decide; the ids are left empty.  The texts are those of `config`. */
 struct report_cell run_config_columns(const struct run_config *config);

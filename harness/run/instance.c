@@ -152,14 +152,6 @@ static int instance_workers(struct run_instance *in)
 	return 0;
 }
 
-static bool instance_has_stall(const struct run_config *config)
-{
-	for (size_t i = 0; i < config->stages.n; i++)
-		if (config->stages.stage[i].stall_ns != 0)
-			return true;
-	return false;
-}
-
 /* Spinning takes the core from whoever has work when there are more threads than cores. */
 static enum pace_mode instance_pace_mode(const struct run_instance *in)
 {
@@ -191,7 +183,7 @@ int run_instance_create(struct run_instance **out, const struct run_config *conf
 	in->source = source;
 	in->tracking = tracking;
 	in->n_mutators = config->n_threads;
-	in->n_workers = config->n_threads + config->n_readers + instance_has_stall(config);
+	in->n_workers = run_config_n_workers(config);
 	gate_init(&in->gate);
 	keys_init(&in->keys, &config->dist, &config->mix, config->n_keys, config->seed);
 	in->workers = aligned_alloc(PADDING_BYTES, in->n_workers * sizeof(*in->workers));

@@ -125,8 +125,8 @@ int scenario_granularity(struct scenario *s);  /* scenario_mark.c */
 int scenario_mark_cost(struct scenario *s);    /* scenario_cost.c */
 int scenario_pause_window(struct scenario *s); /* scenario_pause.c */
 int scenario_co_occurrence(struct scenario *s);
-int scenario_parallel_growth(struct scenario *s);
-int scenario_stale_reader(struct scenario *s); /* cmd_inspect.c */ /* scenario_growth.c */
-int scenario_work(struct scenario *s);				   /* scenario_work.c */
+int scenario_parallel_growth(struct scenario *s); /* scenario_growth.c */
+int scenario_stale_reader(struct scenario *s);	  /* cmd_inspect.c */
+int scenario_work(struct scenario *s);		  /* scenario_work.c */
 
 #endif

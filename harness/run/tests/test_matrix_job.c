@@ -448,6 +448,7 @@ static void test_checked_first(void **state)
 		{"[a]\nstrategy=leak,sweepgen:gogcc=50\n", ":2: ", "no option \"gogcc\""},
 		{"[a]\nstrategy=sweepgen:gogc=x\n", ":2: ", "gogc"},
 		{"[a]\nstrategy=mark\nalloc=malloc\n", ":2: ", "alloc=span"},
+		{"[a]\nstrategy=leak\nthreads=2048\nreaders=2048\n", ":2: ", "at most"},
 		{"[a]\nkeys=1\nevents=cycles,no-such-event\n", ":2: ", "no-such-event"},
 		{"[a]\ntrace=/dev/null\ntrace-pace=foo\n", ":2: ", "--trace-pace=foo"},
 		{"[a]\ntrace=/dev/null\ntrace-format=foo\n", ":2: ", "--trace-format=foo"},
