@@ -180,12 +180,12 @@ static void test_go(void **state)
 	run_torture("go", "gogc=25", 20000);
 }
 
-/* One that has a share, and others that mark while a processor seems idle; three at their shares; as many as there can
- * be, all the time. */
+/* One dedicated, and three that mark while a processor seems idle; two dedicated; three, and one that is idle; four in
+ * the stop. */
 static void test_markers(void **state)
 {
 	(void)state;
-	run_torture("mark", "markers=1,procs=4", 20000);
+	run_torture("mark", "markers=4,procs=4", 20000);
 	run_torture("go", "markers=2,procs=16,gogc=25", 20000);
 	run_torture("mark", "markers=4,procs=16,mark_share=20%", 20000);
 	run_torture("mark", "markers=4,barrier=off,bits=span,shadow=on", 20000);
