@@ -9,7 +9,7 @@
  *   dead_bits[2]   sweepgen: set by retire, in the half that the current generation's parity names;
  *                  the sweeper takes and clears the other half.
  *                  mark: [0] bits=span,shadow=on; [1] marks of the cycle's thread, plain stores.
- *   mark_bits      mark: set by barrier, allocation and assists during marking (atomic OR, or a plain
+ *   mark_bits      mark: set by barrier, allocation, assists and helpers during marking (atomic OR, or a plain
  *                  test first); cleared by the sweep, which owns the span.
  *   overflow_bits  arrays only, one bit per bucket: its link is not null.  Written by the map.
  *   bucket_marks   arrays only, one bit per bucket: reached by the marker this cycle (coverage).

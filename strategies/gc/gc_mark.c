@@ -6,8 +6,8 @@
  * the link word as it is, and the sweep reads the line of each overflow bucket.  What decides is the side bit;
  * the extra cost of keeping that is some tenth of the line's.
  *
- * Two words.  Threads that shade, allocate or assist set bits in mark_bits by read-modify-writes.  The cycle's thread,
- * which marks most payloads, has words of its own (gc_mark_own()), written by plain stores: a locked instruction waits
+ * Two words.  Threads that shade, allocate, assist or help set bits in mark_bits by read-modify-writes.  The cycle's
+ * thread, which marks most payloads, has words of its own (gc_mark_own()), written by plain stores: a locked instruction waits
  * for all stores before it, which was half of the time to mark a payload.  Marked is who is marked in either.  A
  * payload that both mark at the same moment is counted twice, and refers to nothing: the pacer's business only.
  *
