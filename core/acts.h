@@ -2,8 +2,9 @@
 /* acts.h - what a thread does for its strategy beside its operations, and when: it is stopped, assists, sweeps.
  *
  * For pictures of time (trace.json).  A thread that is watched has a ring of fixed size: the thread writes, whoever
- * watches takes, neither waits for the other, and what finds no room is dropped and counted.  A thread that is not
- * watched has no ring: then an act costs one load, in paths that are slow anyway, and no look at the clock.
+ * watches takes, neither waits for the other, and what finds no room is dropped and counted.  Half of the ring is left
+ * to acts that a picture can show: a sweep for each span allocated, of a microsecond, would crowd out the stops.  A
+ * thread that is not watched has no ring: then an act costs one load, in paths that are slow anyway, and no look at the clock.
  */
 #ifndef RECLAIMBENCH_ACTS_H
 #define RECLAIMBENCH_ACTS_H
@@ -11,7 +12,8 @@
 #include "atomic.h"
 
 /* Between two takings.  384 KiB a thread, touched as acts come. */
-enum { ACTS_MAX = 16384 };
+enum { ACTS_MAX = 16384, ACTS_BRIEF_MAX = ACTS_MAX / 2 };
+enum { ACTS_BRIEF_NS = 5000 };
 
 struct act {
 	const char *name; /* lives as long as the program */
@@ -22,7 +24,9 @@ struct act {
 struct acts {
 	_Atomic(uint64_t) n_written __attribute__((aligned(PADDING_BYTES))); /* the thread's */
 	_Atomic(uint64_t) n_dropped;					     /* likewise */
-	_Atomic(uint64_t) n_taken __attribute__((aligned(PADDING_BYTES)));   /* of whoever takes */
+	uint64_t
+		brief_ticks; /* shorter ones leave the other half free; written before the thread sees this */
+	_Atomic(uint64_t) n_taken __attribute__((aligned(PADDING_BYTES))); /* of whoever takes */
 	struct act ring[ACTS_MAX];
 };
 
@@ -31,9 +35,10 @@ static inline void acts_write(struct acts *acts, const char *name, uint64_t begi
 			      uint64_t end_ticks)
 {
 	const uint64_t n = load_relaxed(&acts->n_written); /* relaxed: its own */
+	const bool is_brief = end_ticks - begin_ticks < acts->brief_ticks;
 
 	/* acquire: pairs with acts_taken(): the place has been read */
-	if (n - load_acquire(&acts->n_taken) >= ACTS_MAX) {
+	if (n - load_acquire(&acts->n_taken) >= (is_brief ? ACTS_BRIEF_MAX : ACTS_MAX)) {
 		store_relaxed(&acts->n_dropped, load_relaxed(&acts->n_dropped) + 1); /* its own */
 		return;
 	}

@@ -29,6 +29,7 @@ static void watch_attach(void *ctx, struct reclaim_thread *t)
 	}
 	/* Not the ring: its pages are touched as acts come. */
 	memset(watched, 0, offsetof(struct watched_thread, acts.ring));
+	watched->acts.brief_ticks = clock_ns_to_ticks(t->clock, ACTS_BRIEF_NS);
 	watched->index = t->index;
 	watched->role = t->role;
 	watched->next = a->w->threads;

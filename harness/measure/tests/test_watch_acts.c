@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 #include <pthread.h>
@@ -20,10 +21,16 @@ struct writer {
 	_Atomic(bool) is_registered, must_write, is_done;
 };
 
-static void write_act(struct reclaim_thread *t, const char *name, uint64_t begin_ticks)
+static void write_act_of(struct reclaim_thread *t, const char *name, uint64_t begin_ticks,
+			 uint64_t ticks)
 {
 	/* acquire: pairs with watch_attach() */
-	acts_write(load_acquire(&t->acts), name, begin_ticks, begin_ticks + 1);
+	acts_write(load_acquire(&t->acts), name, begin_ticks, begin_ticks + ticks);
+}
+
+static void write_act(struct reclaim_thread *t, const char *name, uint64_t begin_ticks)
+{
+	write_act_of(t, name, begin_ticks, 1);
 }
 
 /* Act i lasts from 2 i + 1 to 2 i + 2. */
@@ -42,9 +49,11 @@ static void *write_acts(void *arg)
 	return NULL;
 }
 
-static struct reclaim *domain(void)
+static struct reclaim *domain_of(const char *strategy, const char *options)
 {
-	const struct reclaim_config config = {.ops = reclaim_strategy_find("leak"),
+	const struct reclaim_config config = {.ops = reclaim_strategy_find(strategy),
+					      .options = options,
+					      .heap = {.arena_bytes = UINT64_C(1) << 30},
 					      .clock = &test_clock};
 	struct reclaim *r = NULL;
 	char message[256];
@@ -53,6 +62,11 @@ static struct reclaim *domain(void)
 		clock_init(&test_clock, false);
 	assert_int_equal(reclaim_create(&r, &config, message, sizeof(message)), 0);
 	return r;
+}
+
+static struct reclaim *domain(void)
+{
+	return domain_of("leak", "");
 }
 
 static void test_unwatched(void **state)
@@ -86,7 +100,7 @@ static void test_unwatched(void **state)
 	watch_acts_fini(&watch);
 }
 
-/* A ring's room, then none; a taking makes room, a stage's begin forgets. */
+/* A ring's room, half of it for brief acts, then none; a taking makes room, a stage's begin forgets. */
 static void test_no_room(void **state)
 {
 	enum { N_OVER = 5 };
@@ -97,12 +111,19 @@ static void test_no_room(void **state)
 
 	(void)state;
 	assert_int_equal(watch_acts_begin(&watch, r), 0);
-	for (uint64_t i = 0; i < ACTS_MAX + N_OVER; i++)
-		write_act(t, "act", i + 1);
+	const uint64_t long_ticks = clock_ns_to_ticks(&test_clock, ACTS_BRIEF_NS);
+
+	for (uint64_t i = 0; i < ACTS_MAX; i++)
+		write_act(t, "brief", i + 1);
+	for (uint64_t i = 0; i < ACTS_MAX - ACTS_BRIEF_MAX + N_OVER; i++)
+		write_act_of(t, "long", ACTS_MAX + i, long_ticks);
 	assert_int_equal(watch_acts_take(&watch, &sample), 0);
 	assert_int_equal(sample.n_acts, ACTS_MAX);
-	assert_int_equal(sample.n_dropped, N_OVER);
-	assert_true(sample.acts[ACTS_MAX - 1].act.begin_ticks == ACTS_MAX);
+	assert_int_equal(sample.n_dropped, ACTS_MAX - ACTS_BRIEF_MAX + N_OVER);
+	assert_true(sample.acts[ACTS_BRIEF_MAX - 1].act.begin_ticks == ACTS_BRIEF_MAX);
+	assert_string_equal(sample.acts[ACTS_BRIEF_MAX - 1].act.name, "brief");
+	assert_string_equal(sample.acts[ACTS_BRIEF_MAX].act.name, "long");
+	assert_string_equal(sample.acts[ACTS_MAX - 1].act.name, "long");
 	acts_sample_fini(&sample);
 	write_act(t, "forgotten", 1);
 	assert_int_equal(watch_acts_begin(&watch, r), 0);
@@ -154,12 +175,55 @@ static void test_taken_meanwhile(void **state)
 	watch_acts_fini(&watch);
 }
 
+/* Polls until it is told to go. */
+static void *poll(void *arg)
+{
+	struct writer *w = arg;
+	struct reclaim_thread *t = reclaim_register(w->r, ROLE_MUTATOR);
+
+	store_release(&w->is_registered, true);
+	while (!load_acquire(&w->is_done)) /* acquire: pairs with test_stopped() */
+		reclaim_poll(t);
+	reclaim_unregister(t);
+	return NULL;
+}
+
+/* A thread at work is stopped by a cycle of the collector, and says so. */
+static void test_stopped(void **state)
+{
+	struct writer w = {.r = domain_of("sweepgen", "trigger=hand")};
+	struct reclaim_thread *t = reclaim_register(w.r, ROLE_MUTATOR);
+	struct watch_acts watch = {0};
+	struct acts_sample sample;
+	pthread_t thread;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, poll, &w), 0);
+	while (!load_acquire(&w.is_registered)) /* acquire: pairs with poll() */
+		cpu_relax();
+	assert_int_equal(watch_acts_begin(&watch, w.r), 0);
+	t->ops->collect(t);
+	store_release(&w.is_done, true); /* pairs with poll() */
+	pthread_join(thread, NULL);
+	assert_int_equal(watch_acts_take(&watch, &sample), 0);
+	for (size_t i = 0; i < sample.n_acts; i++)
+		n += sample.acts[i].thread != t->index &&
+		     !strcmp(sample.acts[i].act.name, "stopped");
+	assert_true(n >= 1);
+	acts_sample_fini(&sample);
+	reclaim_unregister(t);
+	reclaim_destroy(w.r);
+	watch_acts_fini(&watch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unwatched),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_taken_meanwhile),
+		cmocka_unit_test(test_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
