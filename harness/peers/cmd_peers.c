@@ -25,8 +25,8 @@ static const struct cli_option peers_options_table[] = {
 	{"rounds", "N", "5", "interleaved rounds; at least 5 for figures to keep"},
 	{"slice", "TIME", "100ms", "one peer's time in one round"},
 	{"age", "TIME", "2s",
-	 "how long tables are aged by 50/25/25 before the aged cells, which stand beside the fresh ones: "
-	 "twice the memory; 0: no such cells"},
+	 "how long tables are aged by 50/25/25 before the aged cells, whose tables stand beside "
+	 "the fresh ones: twice the memory; 0: no such cells"},
 	{"pages", "huge|small", "huge", "advice on huge pages, the same for all"},
 	{"only", "PART", "all", "check (answers), tables, retire, or all"},
 	{"seed", "N", "1", "seed of keys, operations and hash"},
