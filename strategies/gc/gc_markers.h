@@ -10,10 +10,11 @@
  * when the roots are queued and closes before it asks whether marking is done for good: between the two it does
  * nothing but what they do, chunk by chunk.  A chunk is given to one (mark.lock), is counted as open until it has
  * been scanned, and its counting down is a release that gc_mark_is_done() acquires: as with assists, which have done
- * this beside the cycle's thread all along.  Closing waits, under mark.lock, until no helper is inside.  So whatever
- * else the cycle's thread does, the roots, the handshakes, the flip, the pacer's plan, it does alone; and a helper,
- * which is no thread of the world, is never in the middle of anything while the world is stopped, but for barrier=off,
- * where the stop is the marking and the round lies inside it.
+ * this beside the cycle's thread all along.  Closing waits, under mark.lock, until no helper is inside; either would do
+ * for the helpers' marks, closing also for what they pace and count after a chunk.  So whatever else the cycle's thread
+ * does, the roots, the handshakes, the flip, the pacer's plan, it does alone; and a helper, which is no thread of the
+ * world, is never in the middle of anything while the world is stopped, but for barrier=off, where the stop is the
+ * marking and the round lies inside it.
  */
 #ifndef RECLAIMBENCH_GC_MARKERS_H
 #define RECLAIMBENCH_GC_MARKERS_H
