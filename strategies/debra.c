@@ -186,7 +186,7 @@ static void debra_thread_unregister(struct reclaim_thread *t)
 
 static void debra_offline(struct reclaim_thread *t)
 {
-	record_offline(&debra_record(t)->base);
+	record_offline(&debra_record(t)->base, t);
 }
 
 static void debra_online(struct reclaim_thread *t)

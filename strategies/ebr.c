@@ -147,7 +147,7 @@ static void ebr_thread_unregister(struct reclaim_thread *t)
 
 static void ebr_offline(struct reclaim_thread *t)
 {
-	record_offline(&ebr_record(t)->base);
+	record_offline(&ebr_record(t)->base, t);
 }
 
 static void ebr_online(struct reclaim_thread *t)

@@ -139,7 +139,7 @@ static void hazard_thread_unregister(struct reclaim_thread *t)
 
 static void hazard_offline(struct reclaim_thread *t)
 {
-	record_offline(&hazard_record(t)->base);
+	record_offline(&hazard_record(t)->base, t);
 }
 
 static void hazard_online(struct reclaim_thread *t)

@@ -257,7 +257,7 @@ static void hyaline_thread_unregister(struct reclaim_thread *t)
 
 static void hyaline_offline(struct reclaim_thread *t)
 {
-	record_offline(&hyaline_record(t)->base);
+	record_offline(&hyaline_record(t)->base, t);
 }
 
 static void hyaline_online(struct reclaim_thread *t)

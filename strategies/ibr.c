@@ -194,7 +194,7 @@ static void ibr_thread_unregister(struct reclaim_thread *t)
 
 static void ibr_offline(struct reclaim_thread *t)
 {
-	record_offline(&ibr_record(t)->base);
+	record_offline(&ibr_record(t)->base, t);
 }
 
 static void ibr_online(struct reclaim_thread *t)

@@ -44,6 +44,7 @@ int records_init(struct records *rs, struct reclaim *r, const struct record_ops 
 
 	rs->r = r;
 	rs->ops = ops;
+	rs->idle_ticks = clock_ns_to_ticks(reclaim_clock(r), RECORD_IDLE_NS);
 	rs->record_bytes = (record_bytes + PADDING_BYTES - 1) / PADDING_BYTES * PADDING_BYTES;
 	if (!rs->hard_batch)
 		rs->hard_batch = rs->options.batch * RECORD_HARD_BATCHES;
@@ -136,17 +137,37 @@ void records_leave(struct record *rec)
 	store_release(&rec->has_thread, 0);
 }
 
-void record_offline(struct record *rec)
+/* Look at the clock: has nothing been retired here for long enough?  By the holder. */
+static bool record_is_idle(struct record *rec, const struct reclaim_thread *t)
 {
+	const uint64_t now = clock_ticks(t->clock);
+	const uint64_t n_retired =
+		load_relaxed(&rec->n_retired); /* relaxed: the holder writes it */
+
+	rec->n_polls = 0;
+	if (rec->n_seen != n_retired) {
+		rec->n_seen = n_retired;
+		rec->quiet_ticks = now;
+	}
+	/* Signed: another processor's clock may be a little behind. */
+	return (int64_t)(now - rec->quiet_ticks) >= (int64_t)rec->records->idle_ticks;
+}
+
+void record_offline(struct record *rec, const struct reclaim_thread *t)
+{
+	/* From now on nothing is retired here. */
+	if (rec->n_limbo)
+		record_is_idle(rec, t);
 	record_lend(rec);
 }
 
 void record_online(struct record *rec)
 {
 	record_own(rec);
+	/* It may have slept for long: the next poll looks at the clock. */
+	rec->n_polls = RECORD_IDLE_POLLS;
 }
 
-/* Free what is safe: all, or a few. */
 /* What `n_polls` polls may free. */
 static uint64_t record_share(const struct record *rec, uint64_t n_polls)
 {
@@ -164,7 +185,9 @@ static void record_free(struct record *rec, struct reclaim_thread *t, uint64_t n
 static void record_process(struct record *rec, struct reclaim_thread *t, bool is_forced)
 {
 	rec->n_since = 0;
-	rec->n_polls = 0;
+	/* What is not safe yet is looked at again with the next batch, or after as long. */
+	if (is_forced)
+		rec->quiet_ticks = clock_ticks(t->clock);
 	/* The unlinks of the fresh objects must be seen before the strategy looks who may hold them: a
 	 * plain unlink may still lie in this processor's store buffer.  One fence a batch. */
 	fence_seq_cst();
@@ -187,10 +210,11 @@ static void record_help(struct record *rec, struct reclaim_thread *t)
 		if (other == rec || other == rs->central ||
 		    !record_try_take(other, RECORD_BORROWED))
 			continue;
-		if (!record_is_empty(other)) {
+		/* acquire: pairs with the release in records_leave() */
+		if (other->n_limbo &&
+		    (!load_acquire(&other->has_thread) || record_is_idle(other, t)))
 			record_process(other, t, true);
-			record_free(other, t, record_share(other, RECORD_HELP_POLLS));
-		}
+		record_free(other, t, record_share(other, RECORD_HELP_POLLS));
 		record_lend(other);
 	}
 }
@@ -220,12 +244,17 @@ static void record_take_incoming(struct record *central)
 	}
 }
 
+/* Is it time to look for safe objects though the batch is not full? */
+static bool record_poll_is_idle(struct record *rec, const struct reclaim_thread *t)
+{
+	return ++rec->n_polls >= RECORD_IDLE_POLLS && record_is_idle(rec, t);
+}
+
 static void record_poll_central(struct record *rec, struct reclaim_thread *t)
 {
 	struct records *rs = rec->records;
 	struct record *central = rs->central;
-	const bool is_due =
-		rec->n_since >= rs->options.batch || ++rec->n_polls >= RECORD_IDLE_POLLS;
+	const bool is_due = rec->n_since >= rs->options.batch || record_poll_is_idle(rec, t);
 
 	/* Relaxed: a stale zero frees at the next poll. */
 	if (!is_due && !(rs->options.free == FREE_AMORTIZED && load_relaxed(&rs->n_central_safe)))
@@ -236,7 +265,8 @@ static void record_poll_central(struct record *rec, struct reclaim_thread *t)
 		const bool is_forced = rec->n_since < rs->options.batch;
 
 		rec->n_since = 0;
-		rec->n_polls = 0;
+		if (is_forced)
+			rec->quiet_ticks = clock_ticks(t->clock);
 		record_take_incoming(central);
 		record_process(central, t, is_forced);
 	}
@@ -252,8 +282,7 @@ void record_poll_slow(struct record *rec, struct reclaim_thread *t)
 
 	if (rs->central)
 		record_poll_central(rec, t);
-	if (rec->n_limbo &&
-	    (rec->n_since >= rs->options.batch || ++rec->n_polls >= RECORD_IDLE_POLLS))
+	if (rec->n_limbo && (rec->n_since >= rs->options.batch || record_poll_is_idle(rec, t)))
 		record_process(rec, t, rec->n_since < rs->options.batch);
 	record_free(rec, t, record_share(rec, 1));
 	/* Relaxed: see record_poll(). */
@@ -264,7 +293,6 @@ void record_poll_slow(struct record *rec, struct reclaim_thread *t)
 static void record_flush(struct record *rec, struct reclaim_thread *t)
 {
 	rec->n_since = 0;
-	rec->n_polls = 0;
 	if (rec->n_limbo)
 		rec->records->ops->flush(rec, t);
 	record_free(rec, t, UINT64_MAX);

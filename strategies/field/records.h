@@ -18,8 +18,8 @@
  *   LENT     -> BORROWED    any online thread, in poll (when n_waiting says that there is something) and drain
  *   BORROWED -> LENT        the same
  *
- * AN OBJECT'S WAY through a record: retire puts it on `fresh`; when a batch is full, or after
- * RECORD_IDLE_POLLS polls, `process` runs: one full fence orders all the unlinks before it, then the strategy
+ * AN OBJECT'S WAY through a record: retire puts it on `fresh`; when a batch is full, or its thread has
+ * retired nothing for RECORD_IDLE_NS, `process` runs: one full fence orders all the unlinks before it, then the strategy
  * files the fresh ones and looks for safe ones, which go to `safe`; they are freed as limbo.h says.
  */
 #ifndef RECLAIMBENCH_FIELD_RECORDS_H
@@ -29,9 +29,10 @@
 
 enum { RECORD_OWNED, RECORD_LENT, RECORD_BORROWED };
 
-/* Polls after which a thread looks for safe objects though its batch is not full: a thread that retires
- * seldom shall not keep its last few for ever.  At 1 M operations per second it is a quarter of a
- * millisecond. */
+/* A thread that has retired nothing for so long looks for safe objects though its batch is not full: it shall
+ * not keep its last few for ever.  Awake or asleep: then whoever helps it goes by the same rule. */
+#define RECORD_IDLE_NS 1000000u
+/* In so many polls it looks once at the clock. */
 #define RECORD_IDLE_POLLS 256u
 /* In so many polls a thread looks once after the others. */
 #define RECORD_HELP_POLLS (RECORD_IDLE_POLLS / 4)
@@ -48,9 +49,11 @@ struct record {
 	struct limbo safe;  /* proved unreachable, to be freed */
 	uint64_t n_limbo; /* objects here that are not proved safe: fresh ones and the strategy's */
 	uint64_t n_since; /* retired since the last process() */
-	uint32_t n_polls; /* since then, while something was here */
-	uint32_t n_helps; /* polls that saw n_waiting */
-	bool is_announced;		      /* counted in n_waiting */
+	uint64_t n_seen;  /* retired when the clock was last looked at */
+	uint64_t quiet_ticks; /* nothing retired since this moment, and no process() */
+	uint32_t n_polls;     /* since that look, while something was here */
+	uint32_t n_helps;     /* polls that saw n_waiting */
+	bool is_announced;    /* counted in n_waiting */
 	_Atomic(uint64_t) n_retired, n_freed; /* written by the holder only; see counter_add() */
 	_Atomic(uint32_t) state;
 	_Atomic(uint32_t) has_thread; /* claimed by compare-and-swap in records_join() */
@@ -70,6 +73,7 @@ struct records {
 	const struct record_ops *ops;
 	struct reclaim *r;
 	size_t record_bytes;
+	uint64_t idle_ticks;	      /* RECORD_IDLE_NS */
 	struct limbo_options options; /* set by the option table */
 	uint64_t hard_batch;	      /* process in retire when so many are fresh */
 	_Atomic(struct record *)
@@ -92,7 +96,7 @@ void records_fini(struct records *rs);
 struct record *records_join(struct records *rs, int *err);
 void records_leave(struct record *rec);
 /* Outside sections, by the thread the record belongs to. */
-void record_offline(struct record *rec);
+void record_offline(struct record *rec, const struct reclaim_thread *t);
 void record_online(struct record *rec);
 
 /* The rare part of retire and poll. */

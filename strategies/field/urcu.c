@@ -319,7 +319,7 @@ void urcu_offline(struct reclaim_thread *t, struct urcu_self *self)
 
 	/* The worker has nobody to wait for; an idle thread sends what it has. */
 	urcu_process(rec, t, true);
-	record_offline(rec);
+	record_offline(rec, t);
 	order_released(u);
 	if (--self->n_online == 0 && u->flavor->thread_offline)
 		u->flavor->thread_offline();
