@@ -3,8 +3,9 @@
  *
  * For pictures of time (trace.json).  A thread that is watched has a ring of fixed size: the thread writes, whoever
  * watches takes, neither waits for the other, and what finds no room is dropped and counted.  Half of the ring is left
- * to acts that a picture can show: a sweep for each span allocated, of a microsecond, would crowd out the stops.  A
- * thread that is not watched has no ring: then an act costs one load, in paths that are slow anyway, and no look at the clock.
+ * to acts that a picture can show: a sweep for each span allocated, of a microsecond, would crowd out the stops.
+ * A thread that is not watched has no ring: then an act costs one load, in paths that are slow anyway, and no look
+ * at the clock.
  */
 #ifndef RECLAIMBENCH_ACTS_H
 #define RECLAIMBENCH_ACTS_H
@@ -13,7 +14,7 @@
 
 /* Between two takings.  384 KiB a thread, touched as acts come. */
 enum { ACTS_MAX = 16384, ACTS_BRIEF_MAX = ACTS_MAX / 2 };
-enum { ACTS_BRIEF_NS = 5000 };
+enum { ACTS_BRIEF_NS = 5000 }; /* a pixel of a picture of 10 ms */
 
 struct act {
 	const char *name; /* lives as long as the program */

@@ -173,6 +173,9 @@ int reclaim_ops_check(const struct reclaim_ops *ops, char *message, size_t messa
 enum reclaim_role { ROLE_MUTATOR, ROLE_READER, ROLE_COLLECTOR, ROLE_SAMPLER, ROLE_N };
 extern const char *const reclaim_role_names[ROLE_N];
 
+/* Registered at once, a collector included; the helpers that a strategy starts come on top. */
+#define RECLAIM_MAX_THREADS 4096u
+
 struct reclaim_config {
 	const struct reclaim_ops *ops;
 	const char *options;	 /* "gogc=50,batch=64", or NULL */
@@ -180,7 +183,7 @@ struct reclaim_config {
 	const struct clock *clock;
 	unsigned
 		max_threads; /* registered at once, one collector included; 0: 64, or the strategy's limit
-				     where that is less; at most 4096 */
+				     where that is less; at most RECLAIM_MAX_THREADS */
 	bool tracking;	     /* stamps and life recorders */
 	uint32_t sample_1_in;	  /* stamp one retire in N; 0 or 1: every one */
 	bool audit;		  /* shadow registry, poison, quarantine (audit.h) */
@@ -317,7 +320,7 @@ void reclaim_stamp_dead(struct reclaim_thread *t, void *object, bool is_growing)
 void reclaim_stamp_revived(struct reclaim_thread *t, void *object);
 
 /* For strategies: the object is unreachable and becomes reusable now.  Records the lifetime, counts, frees.
- * `safe_ticks`: see life.h; `now_ticks`: one clock read per batch.  Any registered thread.  An object that
+ * `safe_ticks`: see life.h; `now_ticks`: one clock read for many.  Any registered thread.  An object that
  * carries no retired stamp (never retired: traced strategies find such too, or not sampled) is counted but
  * has no lifetime. */
 void reclaim_free(struct reclaim_thread *t, void *object, uint64_t safe_ticks, uint64_t now_ticks);

@@ -7,7 +7,6 @@
 
 struct audit;
 
-#define RECLAIM_MAX_THREADS 4096u
 #define RECLAIM_DEFAULT_THREADS 64u
 /* Arrays alive at once are few, except where many maps are dropped: then some thousand. */
 #define RECLAIM_N_ATTACHMENT_CHAINS 1024u

@@ -119,7 +119,7 @@ static void debra_empty_bags(struct debra_record *rec, struct reclaim_thread *t,
 		if (!bag->objects.head || bag->epoch + 2 > epoch)
 			continue;
 		rec->base.n_limbo -= bag->objects.n;
-		limbo_all_safe(&rec->base.safe, &bag->objects, now);
+		limbo_all_safe(t, &rec->base.safe, &bag->objects, now);
 	}
 }
 

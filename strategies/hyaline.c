@@ -198,7 +198,7 @@ static void hyaline_process(struct record *rec, struct reclaim_thread *t, bool i
 		hyaline_push_batch(rec, first, clock_ticks(t->clock));
 	} else if (is_forced && hyaline_all_are_out(first)) {
 		rec->n_limbo -= rec->fresh.n;
-		limbo_all_safe(&rec->safe, &rec->fresh, clock_ticks(t->clock));
+		limbo_all_safe(t, &rec->safe, &rec->fresh, clock_ticks(t->clock));
 	}
 }
 
@@ -206,7 +206,7 @@ static void hyaline_flush(struct record *rec, struct reclaim_thread *t)
 {
 	/* Nobody is in a section: every batch has been counted to its end, and these need no counting. */
 	rec->n_limbo -= rec->fresh.n;
-	limbo_all_safe(&rec->safe, &rec->fresh, clock_ticks(t->clock));
+	limbo_all_safe(t, &rec->safe, &rec->fresh, clock_ticks(t->clock));
 }
 
 static const struct record_ops hyaline_record_ops = {

@@ -134,7 +134,7 @@ static void ibr_scan(struct ibr_record *rec, struct reclaim_thread *t)
 			left = passed;
 	}
 	rec->base.n_limbo -= left.n;
-	limbo_all_safe(&rec->base.safe, &left, clock_ticks(t->clock));
+	limbo_all_safe(t, &rec->base.safe, &left, clock_ticks(t->clock));
 }
 
 static void ibr_process(struct record *base, struct reclaim_thread *t, bool is_forced)

@@ -8,13 +8,16 @@
 
 #include "cli.h"
 #include "peers/bench.h"
+#include "run/memory.h"
 #include "units.h"
 
 extern const struct cli_command cmd_peers;
 
 #define MAX_CELLS (BENCH_MAX_LIST * BENCH_MAX_LIST * 2 * BENCH_MAX_LIST)
-/* A size's tables of 2^22 keys take some 2 GiB together; beyond 2^26 they would need more than most have. */
+/* Beyond, no machine at hand could have tried it. */
 #define MAX_KEYS (UINT64_C(1) << 26)
+/* Of a peer's table, the mean of all ten: 826 MiB at 2^20 keys. */
+#define PEER_BYTES_PER_KEY 83.0
 
 static const struct cli_option peers_options_table[] = {
 	{"keys", "N,..", "2^10,2^16,2^20,2^22", "entries in the table, powers of two"},
@@ -161,6 +164,18 @@ static int peers_only(const char *text, struct peers_call *call)
 	return EXIT_USAGE;
 }
 
+/* The tables of a size stand side by side, fresh and aged ones. */
+static int peers_check_memory(const struct bench_options *o, const struct peers_call *call)
+{
+	const double bytes_per_key = PEER_BYTES_PER_KEY * o->n_peers * (o->age_ns > 0 ? 2 : 1);
+	int err = 0;
+
+	for (unsigned k = 0; k < o->n_keys && call->has_tables && !err; k++)
+		err = run_check_memory_of("keys", o->keys[k], bytes_per_key,
+					  "fewer keys or peers, or --age=0");
+	return err;
+}
+
 static int peers_parse(const struct cli_args *args, struct peers_call *call)
 {
 	struct bench_options *o = &call->o;
@@ -203,7 +218,7 @@ static int peers_parse(const struct cli_args *args, struct peers_call *call)
 	o->huge_pages = strcmp(pages, "huge") == 0;
 	o->is_interrupted = &peers_is_interrupted;
 	call->out = cli_given(args, "out");
-	return 0;
+	return peers_check_memory(o, call);
 }
 
 /* ---------------------------------------------------------------- running */

@@ -4,17 +4,16 @@
  * scenario = peers; strategy = the peer's name; stage = fresh or aged.  Metrics: throughput (p50, min, max over the
  * rounds), ratio (of the shared map under sweepgen over the peer named by `object`, paired rounds), cpu_time (from
  * retire to free, object bucket). */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "build_info.h"
 #include "cli.h"
 #include "measure/env.h"
+#include "mkdirs.h"
 #include "peers/bench.h"
 #include "report/csv.h"
 
@@ -103,10 +102,9 @@ static int rows_open(struct rows *rows, const struct bench_options *o, const cha
 {
 	char path[4200], message[4400];
 	struct timespec now;
-	int err;
+	int err = mkdirs(directory);
 
-	if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-		err = -errno;
+	if (err) {
 		cli_error("--out=%s cannot be made: %s", directory, strerror(-err));
 		return err;
 	}

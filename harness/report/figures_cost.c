@@ -188,6 +188,7 @@ static int cost_draw(struct figure_set *set, const struct cost_factor *factor, c
 
 static int cost_figures(struct figure_set *set, const struct cost_factor *factor)
 {
+	bool has_stage = false;
 	size_t n_drawn = 0;
 	int rc = 0;
 
@@ -199,12 +200,13 @@ static int cost_figures(struct figure_set *set, const struct cost_factor *factor
 		if (cost_group(set->results, factor->column, s) != s)
 			continue;
 		snprintf(name, sizeof(name), n_drawn ? "%s-%zu" : "%s", factor->name, n_drawn + 1);
+		has_stage = has_stage || cost_stage(set->results, s) != RESULTS_NONE;
 		rc = cost_draw(set, factor, name, s, &is_drawn);
 		n_drawn += is_drawn;
 	}
 	if (!rc && !n_drawn)
 		rc = figure_skip(set, factor->name, RESULTS_NONE, factor->title, "%s",
-				 factor->skipped);
+				 has_stage ? factor->skipped : "there is no measured stage");
 	return rc;
 }
 

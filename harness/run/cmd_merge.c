@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
 #include "cli.h"
+#include "mkdirs.h"
 #include "report/table.h"
 #include "run/matrix_store.h"
 
@@ -382,8 +382,9 @@ static int merge_write(const struct merge *m)
 	char path[PATH_MAX];
 	int code = 0;
 
-	if (mkdir(m->out, 0777) && errno != EEXIST) {
-		cli_error("--out=%s: %s", m->out, strerror(errno));
+	code = mkdirs(m->out);
+	if (code) {
+		cli_error("--out=%s: %s", m->out, strerror(-code));
 		return EXIT_USAGE;
 	}
 	merge_path(path, m->out, "run.csv");

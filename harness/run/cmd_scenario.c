@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_scenario.c - `reclaimbench scenario NAME`: what happens inside the collector and the map, which no stage of
  * `run` shows. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "build_info.h"
+#include "mkdirs.h"
 #include "run/memory.h"
 #include "run/scenario.h"
 
@@ -118,11 +117,13 @@ static int scenario_parse(struct scenario *s, const struct cli_args *args)
 int scenario_open_rows(struct scenario *s)
 {
 	char path[4200], message[512];
+	int error;
 
 	if (!s->dir)
 		return 0;
-	if (mkdir(s->dir, 0777) && errno != EEXIST) {
-		cli_error("--out=%s: %s", s->dir, strerror(errno));
+	error = mkdirs(s->dir);
+	if (error) {
+		cli_error("--out=%s: %s", s->dir, strerror(-error));
 		return EXIT_USAGE;
 	}
 	snprintf(path, sizeof(path), "%.4000s/run.csv", s->dir);

@@ -354,13 +354,16 @@ unsigned run_config_n_workers(const struct run_config *c)
 	return c->n_threads + c->n_readers + has_stall;
 }
 
-/* The strategy's options, the heap it needs, and its threads: the workers and who makes the map. */
+/* The strategy's options, the heap it needs, and its threads: the workers, who makes the map, and
+ * the collector. */
 static int config_check_strategy(const struct run_config *c)
 {
+	const unsigned n_collectors = (c->ops->flags & BACKGROUND) != 0;
 	const struct reclaim_config rc = {.ops = c->ops,
 					  .options = c->strategy_options,
 					  .heap = {.kind = c->alloc},
-					  .max_threads = run_config_n_workers(c) + 1};
+					  .max_threads =
+						  run_config_n_workers(c) + 1 + n_collectors};
 	char message[512];
 
 	if (reclaim_check(&rc, message, sizeof(message)) == 0)

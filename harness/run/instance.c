@@ -65,9 +65,10 @@ bool run_instance_wait(struct run_instance *in, bool (*is_enough)(void *ctx), vo
 static unsigned instance_max_threads(const struct run_instance *in)
 {
 	const unsigned wanted = in->n_workers + INSTANCE_SPARE_THREADS;
-	const unsigned limit = in->config->ops->max_threads;
+	const unsigned own = in->config->ops->max_threads;
+	const unsigned limit = own > 0 ? own : RECLAIM_MAX_THREADS;
 
-	if (limit == 0 || wanted <= limit)
+	if (wanted <= limit)
 		return wanted;
 	return in->n_workers < limit ? limit : in->n_workers + 1;
 }

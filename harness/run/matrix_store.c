@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mkdirs.h"
 #include "run/matrix_job.h"
 
 #define NAME_BYTES 64
@@ -71,21 +72,10 @@ static int store_fail(char *error, size_t error_size, int err, const char *what)
 static int store_make_folders(struct matrix_store *store, char *error, size_t error_size)
 {
 	char path[PATH_MAX];
+	const int err = mkdirs(store->dir);
 
-	for (char *p = store->dir + 1; *p; p++) { /* the parents */
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(store->dir, 0777) && errno != EEXIST) {
-			const int err = store_fail(error, error_size, -errno, store->dir);
-
-			*p = '/';
-			return err;
-		}
-		*p = '/';
-	}
-	if (mkdir(store->dir, 0777) && errno != EEXIST)
-		return store_fail(error, error_size, -errno, store->dir);
+	if (err)
+		return store_fail(error, error_size, err, store->dir);
 	snprintf(path, sizeof(path), "%s/cells", store->dir);
 	if (mkdir(path, 0777) && errno != EEXIST)
 		return store_fail(error, error_size, -errno, path);

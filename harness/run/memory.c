@@ -30,21 +30,28 @@ static uint64_t memory_available_bytes(void)
 	return bytes;
 }
 
-int run_check_memory(const char *option, uint64_t n_keys, size_t value_bytes)
+int run_check_memory_of(const char *option, uint64_t n_keys, double bytes_per_key, const char *cure)
 {
-	/* While a table doubles, the old array is there too.  A table is between 3.25 and 6.5 entries a bucket
-	 * full; beside each payload lie stamps and bits. */
-	const double bucket_bytes = (double)HMAP_BUCKET_BYTES / 3.25 * 1.5;
-	const double need = (double)n_keys * (bucket_bytes + (double)value_bytes + 32);
+	const double need = (double)n_keys * bytes_per_key;
 	const uint64_t have = memory_available_bytes();
 	char need_text[32], have_text[32];
 
 	if (!have || need < 0.9 * (double)have)
 		return 0;
 	cli_error("--%s=%" PRIu64
-		  ": a table of so many keys needs about %s, and %s of memory are available; "
-		  "take fewer keys",
+		  ": tables of so many keys need about %s, and %s of memory are available; take "
+		  "%s",
 		  option, n_keys, units_format_bytes(need_text, sizeof(need_text), need),
-		  units_format_bytes(have_text, sizeof(have_text), (double)have));
+		  units_format_bytes(have_text, sizeof(have_text), (double)have), cure);
 	return EXIT_USAGE;
+}
+
+int run_check_memory(const char *option, uint64_t n_keys, size_t value_bytes)
+{
+	/* While a table doubles, the old array is there too.  A table is between 3.25 and 6.5 entries a bucket
+	 * full; beside each payload lie stamps and bits. */
+	const double bucket_bytes = (double)HMAP_BUCKET_BYTES / 3.25 * 1.5;
+
+	return run_check_memory_of(option, n_keys, bucket_bytes + (double)value_bytes + 32,
+				   "fewer keys");
 }

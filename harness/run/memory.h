@@ -10,5 +10,8 @@
  * is needed and how much there is.  `option`: whose value n_keys is. */
 int run_check_memory(const char *option, uint64_t n_keys, size_t value_bytes)
 	__attribute__((warn_unused_result));
+/* The same of `bytes_per_key`, whatever they are spent on.  `cure`: what to take instead. */
+int run_check_memory_of(const char *option, uint64_t n_keys, double bytes_per_key, const char *cure)
+	__attribute__((warn_unused_result));
 
 #endif

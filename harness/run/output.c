@@ -10,29 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mkdirs.h"
 #include "report/histfile.h"
 
 enum { OUTPUT_ROWS, OUTPUT_TIMELINE, OUTPUT_HISTOGRAMS, OUTPUT_TRACE, OUTPUT_N };
 static const char *const output_names[] = {"run.csv", "timeline.csv", HISTFILE_NAME, "trace.json"};
-
-/* As mkdir -p. */
-static int output_make_directory(const char *path)
-{
-	char part[4096];
-
-	if (strlen(path) >= sizeof(part) - 32)
-		return -ENAMETOOLONG;
-	strcpy(part, path);
-	for (char *at = part + 1; *at != '\0'; at++) {
-		if (*at != '/')
-			continue;
-		*at = '\0';
-		if (mkdir(part, 0777) != 0 && errno != EEXIST)
-			return -errno;
-		*at = '/';
-	}
-	return mkdir(part, 0777) == 0 || errno == EEXIST ? 0 : -errno;
-}
 
 static void output_ids(struct run_output *out, const struct run_config *config)
 {
@@ -89,7 +71,7 @@ int run_output_open(struct run_output *out, const struct run_config *config, con
 	int error;
 
 	memset(out, 0, sizeof(*out));
-	error = output_make_directory(config->out_dir);
+	error = mkdirs(config->out_dir);
 	if (error != 0) {
 		cli_error("--out=%s cannot be made: %s", config->out_dir, strerror(-error));
 		return error;

@@ -194,6 +194,10 @@ static int stage_load(struct stage_result *s, struct run_instance *in, unsigned 
 	const uint64_t process_ns = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
 	int error;
 
+	/* Before the moment of the begin is fixed: each counter takes its time to open. */
+	error = stage_find_collectors(in);
+	if (error != 0)
+		return error;
 	store_relaxed(&in->stop, false); /* ordered by the gate */
 	in->order = (struct stage_order){.spec = s->spec, .index = index};
 	in->order.begin_ticks =
@@ -202,8 +206,6 @@ static int stage_load(struct stage_result *s, struct run_instance *in, unsigned 
 		in->order.begin_ticks + clock_ns_to_ticks(in->clock, s->spec->duration_ns);
 	s->start_ns = clock_delta_ns(in->clock, zero_ticks, begin_ticks);
 	error = stage_watch(s, in);
-	if (error == 0)
-		error = stage_find_collectors(in);
 	if (error != 0)
 		return error;
 	/* By this thread, while the workers are parked: the sampler looks before they wake. */

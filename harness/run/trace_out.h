@@ -17,7 +17,8 @@
 /* Rows of the viewer; those of the threads, by reclaim_thread.index, come after them. */
 enum { TRACE_OUT_STAGES = 1, TRACE_OUT_CYCLES, TRACE_OUT_DELETES, TRACE_OUT_THREADS };
 
-enum { TRACE_OUT_MAX_THREADS = 4096 };
+/* And as many as a strategy may start itself. */
+enum { TRACE_OUT_MAX_THREADS = RECLAIM_MAX_THREADS + 64 };
 
 struct trace_moment {
 	uint64_t at_ns, length_ns; /* of a span */

@@ -77,6 +77,11 @@ done
 
 run 2 "$program" peers --rounds=5,7
 says err '"5,7" is a list'
+# Some 104 GiB of tables side by side.
+if [ "$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)" -lt 100000000 ]; then
+	run 2 "$program" peers --keys=2^10,2^26 --only=tables
+	says err '--keys=67108864: tables of so many keys need about'
+fi
 
 # A quoted file does not get to steer the terminal.
 printf '0 i \033[31m\n' >"$work/escape.txt"

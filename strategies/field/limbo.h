@@ -19,7 +19,8 @@
 
 #include "reclaim.h"
 
-/* Set in `word` when the object was proved safe; the rest is then the time of the proof, in ticks. */
+/* Set in `word` when the object was proved safe; the rest is then the time of the proof, in ticks.  Without tracking
+ * nobody asks, and `word` may stay what the strategy made it. */
 #define LIMBO_SAFE (UINT64_C(1) << 63)
 
 struct limbo_node {
@@ -98,10 +99,12 @@ static inline void limbo_push_safe(struct limbo *safe, struct limbo_node *node, 
 	node->word = LIMBO_SAFE | now_ticks;
 	limbo_push(safe, node);
 }
-/* The same for a whole list, which becomes empty. */
-void limbo_all_safe(struct limbo *safe, struct limbo *from, uint64_t now_ticks);
+/* The same for a whole list, which becomes empty.  Without tracking the moment is not kept, and this takes no longer
+ * for a long list than for a short one. */
+void limbo_all_safe(const struct reclaim_thread *t, struct limbo *safe, struct limbo *from,
+		    uint64_t now_ticks);
 
-/* Free up to `max` objects of a list of safe ones; returns how many.  One clock read. */
+/* Free up to `max` objects of a list of safe ones; returns how many. */
 uint64_t limbo_free(struct reclaim_thread *t, struct limbo *safe, uint64_t max);
 
 /* ops->safe_ticks of every strategy whose node begins with a struct limbo_node. */

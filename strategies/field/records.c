@@ -101,6 +101,13 @@ static void record_lend(struct record *rec)
 	store_release(&rec->state, RECORD_LENT);
 }
 
+/* What is in the central record is looked at by all anyway: not announced. */
+static void record_give_back_central(struct record *central)
+{
+	/* release: pairs with the acquire in record_try_take(). */
+	store_release(&central->state, RECORD_LENT);
+}
+
 static void record_own(struct record *rec)
 {
 	/* A borrower works for some microseconds (a burst: longer), and it may have lost its processor. */
@@ -137,27 +144,57 @@ void records_leave(struct record *rec)
 	store_release(&rec->has_thread, 0);
 }
 
-/* Look at the clock: has nothing been retired here for long enough?  By the holder. */
-static bool record_is_idle(struct record *rec, const struct reclaim_thread *t)
+/* Look at the clock: since when has nothing been retired here?  By the holder. */
+static uint64_t record_look(struct record *rec, const struct reclaim_thread *t)
 {
 	const uint64_t now = clock_ticks(t->clock);
-	const uint64_t n_retired =
-		load_relaxed(&rec->n_retired); /* relaxed: the holder writes it */
+	/* relaxed: the holder writes it */
+	const uint64_t n_retired = load_relaxed(&rec->n_retired);
 
 	rec->n_polls = 0;
 	if (rec->n_seen != n_retired) {
 		rec->n_seen = n_retired;
 		rec->quiet_ticks = now;
 	}
+	return now;
+}
+
+static bool record_is_quiet(const struct record *rec, uint64_t now_ticks)
+{
 	/* Signed: another processor's clock may be a little behind. */
-	return (int64_t)(now - rec->quiet_ticks) >= (int64_t)rec->records->idle_ticks;
+	return (int64_t)(now_ticks - rec->quiet_ticks) >= (int64_t)rec->records->idle_ticks;
+}
+
+/* What all have retired comes into the central record, by its holder; returns the time. */
+static uint64_t record_take_incoming(struct record *central, const struct reclaim_thread *t)
+{
+	/* acquire: pairs with the release in record_retire_central(). */
+	struct limbo_node *node = xchg_acq_rel(&central->records->incoming, NULL);
+	const uint64_t now = clock_ticks(t->clock);
+
+	if (node)
+		central->quiet_ticks = now;
+	while (node) {
+		struct limbo_node *next = node->next;
+
+		limbo_push(&central->fresh, node);
+		central->n_limbo++;
+		node = next;
+	}
+	return now;
 }
 
 void record_offline(struct record *rec, const struct reclaim_thread *t)
 {
+	struct record *central = rec->records->central;
+
 	/* From now on nothing is retired here. */
 	if (rec->n_limbo)
-		record_is_idle(rec, t);
+		record_look(rec, t);
+	if (central && record_try_take(central, RECORD_BORROWED)) {
+		record_take_incoming(central, t);
+		record_give_back_central(central);
+	}
 	record_lend(rec);
 }
 
@@ -185,9 +222,6 @@ static void record_free(struct record *rec, struct reclaim_thread *t, uint64_t n
 static void record_process(struct record *rec, struct reclaim_thread *t, bool is_forced)
 {
 	rec->n_since = 0;
-	/* What is not safe yet is looked at again with the next batch, or after as long. */
-	if (is_forced)
-		rec->quiet_ticks = clock_ticks(t->clock);
 	/* The unlinks of the fresh objects must be seen before the strategy looks who may hold them: a
 	 * plain unlink may still lie in this processor's store buffer.  One fence a batch. */
 	fence_seq_cst();
@@ -211,8 +245,8 @@ static void record_help(struct record *rec, struct reclaim_thread *t)
 		    !record_try_take(other, RECORD_BORROWED))
 			continue;
 		/* acquire: pairs with the release in records_leave() */
-		if (other->n_limbo &&
-		    (!load_acquire(&other->has_thread) || record_is_idle(other, t)))
+		if (other->n_limbo && (!load_acquire(&other->has_thread) ||
+				       record_is_quiet(other, record_look(other, t))))
 			record_process(other, t, true);
 		record_free(other, t, record_share(other, RECORD_HELP_POLLS));
 		record_lend(other);
@@ -230,31 +264,13 @@ void record_retire_central(struct record *rec, struct limbo_node *node)
 	while (!cas_release(&rs->incoming, &head, node));
 }
 
-static void record_take_incoming(struct record *central)
-{
-	/* acquire: pairs with the release in record_retire_central(). */
-	struct limbo_node *node = xchg_acq_rel(&central->records->incoming, NULL);
-
-	while (node) {
-		struct limbo_node *next = node->next;
-
-		limbo_push(&central->fresh, node);
-		central->n_limbo++;
-		node = next;
-	}
-}
-
-/* Is it time to look for safe objects though the batch is not full? */
-static bool record_poll_is_idle(struct record *rec, const struct reclaim_thread *t)
-{
-	return ++rec->n_polls >= RECORD_IDLE_POLLS && record_is_idle(rec, t);
-}
-
+/* One list for all: its own silence counts, not that of whoever polls. */
 static void record_poll_central(struct record *rec, struct reclaim_thread *t)
 {
 	struct records *rs = rec->records;
 	struct record *central = rs->central;
-	const bool is_due = rec->n_since >= rs->options.batch || record_poll_is_idle(rec, t);
+	const bool is_full = rec->n_since >= rs->options.batch;
+	const bool is_due = is_full || ++rec->n_polls >= RECORD_IDLE_POLLS;
 
 	/* Relaxed: a stale zero frees at the next poll. */
 	if (!is_due && !(rs->options.free == FREE_AMORTIZED && load_relaxed(&rs->n_central_safe)))
@@ -262,18 +278,23 @@ static void record_poll_central(struct record *rec, struct reclaim_thread *t)
 	if (!record_try_take(central, RECORD_BORROWED))
 		return;
 	if (is_due) {
-		const bool is_forced = rec->n_since < rs->options.batch;
+		const uint64_t now = record_take_incoming(central, t);
 
-		rec->n_since = 0;
-		if (is_forced)
-			rec->quiet_ticks = clock_ticks(t->clock);
-		record_take_incoming(central);
-		record_process(central, t, is_forced);
+		rec->n_polls = 0;
+		if (is_full)
+			rec->n_since = 0;
+		if (is_full || (central->n_limbo && record_is_quiet(central, now)))
+			record_process(central, t, !is_full);
 	}
 	record_free(central, t, record_share(central, 1));
 	store_relaxed(&rs->n_central_safe, central->safe.n);
-	/* What is in the central record is looked at by all anyway: not announced. */
-	store_release(&central->state, RECORD_LENT);
+	record_give_back_central(central);
+}
+
+/* Is it time to look for safe objects though the batch is not full? */
+static bool record_poll_is_idle(struct record *rec, const struct reclaim_thread *t)
+{
+	return ++rec->n_polls >= RECORD_IDLE_POLLS && record_is_quiet(rec, record_look(rec, t));
 }
 
 void record_poll_slow(struct record *rec, struct reclaim_thread *t)
@@ -307,10 +328,10 @@ void records_drain(struct records *rs, struct record *mine, struct reclaim_threa
 		if (rec == mine || !record_try_take(rec, RECORD_BORROWED))
 			continue;
 		if (rec == rs->central)
-			record_take_incoming(rec);
+			record_take_incoming(rec, t);
 		record_flush(rec, t);
 		if (rec == rs->central)
-			store_release(&rec->state, RECORD_LENT);
+			record_give_back_central(rec);
 		else
 			record_lend(rec);
 	}

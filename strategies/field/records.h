@@ -18,9 +18,9 @@
  *   LENT     -> BORROWED    any online thread, in poll (when n_waiting says that there is something) and drain
  *   BORROWED -> LENT        the same
  *
- * AN OBJECT'S WAY through a record: retire puts it on `fresh`; when a batch is full, or its thread has
- * retired nothing for RECORD_IDLE_NS, `process` runs: one full fence orders all the unlinks before it, then the strategy
- * files the fresh ones and looks for safe ones, which go to `safe`; they are freed as limbo.h says.
+ * AN OBJECT'S WAY through a record: retire puts it on `fresh`; when a batch is full, or nothing has been
+ * retired there for RECORD_IDLE_NS, `process` runs: one full fence orders all the unlinks before it, then the
+ * strategy files the fresh ones and looks for safe ones, which go to `safe`; they are freed as limbo.h says.
  */
 #ifndef RECLAIMBENCH_FIELD_RECORDS_H
 #define RECLAIMBENCH_FIELD_RECORDS_H
@@ -29,10 +29,11 @@
 
 enum { RECORD_OWNED, RECORD_LENT, RECORD_BORROWED };
 
-/* A thread that has retired nothing for so long looks for safe objects though its batch is not full: it shall
- * not keep its last few for ever.  Awake or asleep: then whoever helps it goes by the same rule. */
+/* Where nothing has been retired for so long, safe objects are looked for though the batch is not full: the last
+ * few shall not stay for ever.  By the thread itself, of one that sleeps by whoever helps it; of one that has left
+ * at once.  Far above the time between two operations of a thread that is at work, far below what limits a stall. */
 #define RECORD_IDLE_NS 1000000u
-/* In so many polls it looks once at the clock. */
+/* In so many polls a thread looks once at the clock. */
 #define RECORD_IDLE_POLLS 256u
 /* In so many polls a thread looks once after the others. */
 #define RECORD_HELP_POLLS (RECORD_IDLE_POLLS / 4)

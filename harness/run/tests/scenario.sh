@@ -68,6 +68,7 @@ side=trigger=hand,bits=side
 "$bin" scenario parallel-growth --to=2^10 --rounds=1 --threads=2 >"$dir/out" || fail "parallel-growth"
 # Random keys, one writer: N ln 2 writes (GO-FACTS section 1), here of some 100 buckets.
 awk '$1 == "1" && ($5 < 0.4 || $5 > 0.9) { exit 1 }' "$dir/out" || fail "one writer needs about 0.69 writes a bucket"
+"$bin" scenario stale-reader --to=2^10 --duration=10ms --out="$dir/made/anew" >/dev/null && [ -s "$dir/made/anew/run.csv" ] || fail "folders that were not there"
 "$bin" scenario stale-reader --to=2^10 --duration=10ms --out="$dir" >"$dir/out" || fail "stale-reader"
 held()
 {
