@@ -47,7 +47,7 @@ struct control_case {
 static const struct control_case cases[] = {
 	{CONTROL_no_exclusion, "immediate", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 16,
 	 FREED_TOO_EARLY},
-	{CONTROL_epoch_early, "ebr", "batch=2", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 16,
+	{CONTROL_epoch_early, "ebr", "batch=1", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48, 400, 16,
 	 FREED_TOO_EARLY},
 	{CONTROL_exit_drops, "ebr", NULL, HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 64, 300, 2, FAULT(LOST)},
 	{CONTROL_handshake_skips, "sweepgen", "trigger=hand", HMAP_PAYLOAD, HMAP_UNLINK_EMPTY, 48,
