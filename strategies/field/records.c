@@ -283,10 +283,10 @@ static void record_poll_central(struct record *rec, struct reclaim_thread *t)
 		const uint64_t now = record_take_incoming(central, t);
 
 		rec->n_polls = 0;
-		if (is_full)
-			rec->n_since = 0;
-		if (is_full || (central->n_limbo && record_is_quiet(central, now)))
+		if (is_full || (central->n_limbo && record_is_quiet(central, now))) {
+			rec->n_since = 0; /* what this thread retired is on its way, too */
 			record_process(central, t, !is_full);
+		}
 	}
 	record_free(central, t, record_share(central, 1));
 	store_relaxed(&rs->n_central_safe, central->safe.n);
