@@ -79,6 +79,17 @@ static inline struct hmap *gc_test_map(struct reclaim *r, struct reclaim_thread 
 	return m;
 }
 
+/* A thread that makes one collection of the domain `arg`. */
+static inline void *gc_test_collect_main(void *arg)
+{
+	struct reclaim *r = arg;
+	struct reclaim_thread *t = reclaim_register(r, ROLE_SAMPLER);
+
+	t->ops->collect(t);
+	reclaim_unregister(t);
+	return NULL;
+}
+
 static inline uint64_t gc_test_random(uint64_t *state)
 {
 	*state ^= *state << 13;

@@ -304,16 +304,6 @@ static void test_false_retention(void **state)
 
 /* ---------------------------------------------------------------- deaths inside marking */
 
-static void *collect_main(void *arg)
-{
-	struct reclaim *r = arg;
-	struct reclaim_thread *t = reclaim_register(r, ROLE_SAMPLER);
-
-	t->ops->collect(t);
-	reclaim_unregister(t);
-	return NULL;
-}
-
 /* A value deleted while marking is on is shaded: it outlives this cycle and dies in the next. */
 static void test_death_in_marking(void **state)
 {
@@ -326,7 +316,7 @@ static void test_death_in_marking(void **state)
 	(void)state;
 	fill(&f, m, n);
 	old = payload_of(&f, m, n - 1);
-	assert_int_equal(pthread_create(&other, NULL, collect_main, f.r), 0);
+	assert_int_equal(pthread_create(&other, NULL, gc_test_collect_main, f.r), 0);
 	while (!(gc_world_flags(&f.gc->world) & GC_FLAG_MARKING))
 		reclaim_poll(f.t);
 	assert_int_equal(gc_log_n_cycles(&f.gc->log), 0);

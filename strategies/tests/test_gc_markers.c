@@ -43,16 +43,6 @@ static void end(struct fixture *f)
 
 /* ---------------------------------------------------------------- in a round */
 
-static void *collect_main(void *arg)
-{
-	struct reclaim *r = arg;
-	struct reclaim_thread *t = reclaim_register(r, ROLE_SAMPLER);
-
-	t->ops->collect(t);
-	reclaim_unregister(t);
-	return NULL;
-}
-
 /* One more helper is inside, and does not come out. */
 static void enter_round(struct gc *gc)
 {
@@ -89,7 +79,7 @@ static void check_round_waits(const char *options)
 
 	enter_round(f.gc);
 	reclaim_offline(f.t); /* nobody else holds the cycle up */
-	assert_int_equal(pthread_create(&collector, NULL, collect_main, f.r), 0);
+	assert_int_equal(pthread_create(&collector, NULL, gc_test_collect_main, f.r), 0);
 	while (!is_round_over(f.gc))
 		usleep(100);
 	for (int i = 0; i < N_LOOKS; i++) {
