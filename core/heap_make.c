@@ -6,12 +6,24 @@ struct span_shape {
 	size_t nodes, stamps, bits, bytes; /* offsets, and the whole */
 };
 
+/* The bits that do not lie in the span itself. */
+static size_t span_bits_bytes(const struct heap_span *s)
+{
+	return s->n_elems > 64 ? heap_span_n_words(s) * sizeof(*s->bits) : 0;
+}
+
+/* One bit for each bucket of an array. */
+static size_t span_bucket_bytes(const struct heap_span *s)
+{
+	return (s->n_buckets + 63) / 64 * sizeof(uint64_t);
+}
+
 /* A block's layout: nodes first (heap_node_object() looks at the first granules), then stamps, then,
- * on a cache line of their own, the bit arrays. */
+ * on a cache line of their own, the bits. */
 static struct span_shape span_shape(const struct heap *h, const struct heap_span *s)
 {
 	struct span_shape shape;
-	size_t n_words = 4ul * s->n_words + 2ul * ((s->n_buckets + 63) / 64), spare;
+	size_t bit_bytes = span_bits_bytes(s) + 2 * span_bucket_bytes(s), spare;
 
 	shape.nodes = 0;
 	shape.stamps = (size_t)s->n_elems * h->look.node_bytes;
@@ -19,7 +31,7 @@ static struct span_shape span_shape(const struct heap *h, const struct heap_span
 	if (h->config.stamps)
 		shape.bits += s->n_elems * sizeof(struct heap_stamps);
 	shape.bits = (shape.bits + 63) & ~63ul;
-	shape.bytes = shape.bits + n_words * sizeof(uint64_t);
+	shape.bytes = shape.bits + bit_bytes;
 	/* What the last granule has to spare goes before the bits, in part: blocks lie at equal
 	 * distances, and a sweep of all of them would use few of the cache's sets. */
 	spare = -shape.bytes % HEAP_META_GRANULE_BYTES / 64;
@@ -30,25 +42,23 @@ static struct span_shape span_shape(const struct heap *h, const struct heap_span
 
 static size_t span_mark_bytes(const struct heap_span *s)
 {
-	return 8ul * s->n_words + 8ul * ((s->n_buckets + 63) / 64);
+	return heap_span_n_words(s) * sizeof(s->bits->mark) + span_bucket_bytes(s);
 }
 
 static void span_place_arrays(struct heap *h, struct heap_span *s, char *block)
 {
 	struct span_shape shape = span_shape(h, s);
-	_Atomic(uint64_t) *bits = (void *)(block + shape.bits);
-	uint32_t bucket_words = (s->n_buckets + 63) / 64;
+	char *bucket_bits = block + shape.bits + span_bits_bytes(s);
+	uint32_t last = heap_span_n_words(s) - 1;
 
 	s->nodes = block;
 	s->stamps = h->config.stamps ? (struct heap_stamps *)(block + shape.stamps) : NULL;
-	s->alloc_bits = bits;
-	s->dead_bits[0] = bits + s->n_words;
-	s->dead_bits[1] = bits + 2 * (size_t)s->n_words;
-	s->mark_bits = bits + 3 * (size_t)s->n_words;
-	s->overflow_bits = bucket_words ? bits + 4 * (size_t)s->n_words : NULL;
-	s->bucket_marks = bucket_words ? s->overflow_bits + bucket_words : NULL;
+	s->first_bits = (struct heap_bits){0};
+	s->bits = last ? (struct heap_bits *)(block + shape.bits) : &s->first_bits;
+	s->overflow_bits = s->n_buckets ? (void *)bucket_bits : NULL;
+	s->bucket_marks = s->n_buckets ? (void *)(bucket_bits + span_bucket_bytes(s)) : NULL;
 	/* relaxed, here and below: published with the span's place */
-	store_relaxed(&s->alloc_bits[s->n_words - 1], s->tail_pad);
+	store_relaxed(&s->bits[last].alloc, heap_span_pad(s, last));
 }
 
 static void span_init_shape(struct heap_span *s, unsigned class, unsigned size_class, size_t bytes)
@@ -72,8 +82,6 @@ static void span_init_shape(struct heap_span *s, unsigned class, unsigned size_c
 		s->divide_magic = UINT32_MAX / s->elem_bytes + 1; /* Go: class_to_divmagic */
 		s->object_bytes = s->elem_bytes;
 	}
-	s->n_words = (s->n_elems + 63) / 64;
-	s->tail_pad = s->n_elems % 64 ? ~0ull << s->n_elems % 64 : 0;
 }
 
 /* Under heap.lock: struct, pages, metadata.  NULL: nothing is left taken. */
@@ -82,16 +90,18 @@ static struct heap_span *span_take_memory(struct heap *h, unsigned class, unsign
 {
 	struct heap_span *s = heap_span_struct_take(h);
 	char *block = NULL;
+	size_t block_bytes;
 	uint32_t page;
 
 	span_init_shape(s, class, size_class, bytes);
+	block_bytes = span_shape(h, s).bytes;
 	page = heap_pages_take(h, s->n_pages, &s->needs_zero);
-	if (page) {
-		block = heap_meta_take(h, span_shape(h, s).bytes, &s->meta_granules);
-		if (!block)
+	s->meta_granules = 0; /* without nodes and stamps, few objects need no block */
+	if (page && block_bytes)
+		block = heap_meta_take(h, block_bytes, &s->meta_granules);
+	if (!page || (block_bytes && !block)) {
+		if (page)
 			heap_pages_put(h, page, s->n_pages);
-	}
-	if (!block) {
 		s->next = h->free_spans;
 		h->free_spans = s;
 		return NULL;
@@ -164,7 +174,8 @@ void heap_span_release(struct heap *h, struct heap_span *s)
 	pthread_mutex_lock(&h->lock);
 	h->bitmap_bytes -= span_mark_bytes(s);
 	h->n_live_spans--;
-	heap_meta_put(h, s->nodes, s->meta_granules);
+	if (s->meta_granules)
+		heap_meta_put(h, s->nodes, s->meta_granules);
 	heap_pages_put(h, (uint32_t)page, s->n_pages);
 	s->next = h->free_spans;
 	h->free_spans = s;

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* heap_span.h - the span as collectors see it (strategies/gc/, sweepgen, mark).  Others use heap.h.
  *
- * Only for HEAP_SPAN.  A span holds objects of one obj_class and one size class.  Beside it lie:
+ * Only for HEAP_SPAN.  A span holds objects of one obj_class and one size class.  It has, a bit for each object,
+ * in bits[i / 64]:
  *
- *   alloc_bits     set: handed out, or held by the owning cache for handing out (a cache claims up to a
+ *   alloc          set: handed out, or held by the owning cache for handing out (a cache claims up to a
  *                  word of 64 at a time; what it has claimed and not handed out is in cache_word).
  *                  Set by the owner's claim, cleared by a free; atomic read-modify-write both.
- *   dead_bits[2]   sweepgen: set by retire, in the half that the current generation's parity names;
+ *   dead[2]        sweepgen: set by retire, in the half that the current generation's parity names;
  *                  the sweeper takes and clears the other half.
  *                  mark: [0] bits=span,shadow=on; [1] marks of the cycle's thread, plain stores.
- *   mark_bits      mark: set by barrier, allocation, assists and helpers during marking (atomic OR, or a plain
+ *   mark           mark: set by barrier, allocation, assists and helpers during marking (atomic OR, or a plain
  *                  test first); cleared by the sweep, which owns the span.
+ *
+ * The four words of 64 objects lie side by side: who needs one mostly needs another, and where a span has 64 objects or
+ * fewer, as every span of buckets has, they lie in the span itself, in the line of its place: one line is all that
+ * changes hands when another core sweeps it.
+ *
  *   overflow_bits  arrays only, one bit per bucket: its link is not null.  Written by the map.
  *   bucket_marks   arrays only, one bit per bucket: reached by the marker this cycle (coverage).
  *   stamps, nodes  see heap.h.
@@ -34,15 +40,19 @@
 
 #define HEAP_PAGE_BYTES 8192
 
+/* The bits of 64 objects. */
+struct heap_bits {
+	_Atomic(uint64_t) alloc, dead[2], mark;
+};
+
 /* Four cache lines: the shape, constant while the span exists; its place, and all that a sweep with nothing to free
- * reads (it touches this line and the bits); the rest; what the owner writes with each allocation.  All but the
- * atomic members, the list's and the owner's are constant while the span exists. */
+ * touches; the rest; what the owner writes with each allocation.  All but the atomic members, the bits, the list's and
+ * the owner's are constant while the span exists. */
 struct heap_span {
 	char *base;	       /* first object */
 	uint64_t divide_magic; /* (offset * magic) >> 32 = object index; Go's divMul */
 	uint32_t elem_bytes;   /* distance of objects; a large span: its whole size */
-	uint32_t n_elems;
-	uint32_t index;	    /* in heap_span_at() */
+	uint32_t index;	       /* in heap_span_at() */
 	uint8_t class;	    /* enum obj_class */
 	uint8_t size_class; /* 0: large */
 	bool is_large;
@@ -54,11 +64,9 @@ struct heap_span {
 	_Atomic(uint32_t) sweepgen;				      /* collector's */
 	_Atomic(uint64_t) state_since_ticks; /* collector's, for the time in each state */
 	uint32_t n_pages;
-	uint32_t n_words;  /* 64-bit words per bit array */
-	uint64_t tail_pad; /* bits of the last word beyond n_elems; always set in alloc_bits */
-	_Atomic(uint64_t) *alloc_bits;
-	_Atomic(uint64_t) *dead_bits[2];
-	_Atomic(uint64_t) *mark_bits;
+	uint32_t n_elems;
+	struct heap_bits *bits;	     /* heap_span_n_words() of them */
+	struct heap_bits first_bits; /* these, where one is enough */
 
 	struct heap_span *next __attribute__((aligned(64))),
 		*prev;	    /* under the lock of its class */
@@ -70,7 +78,7 @@ struct heap_span {
 	struct heap *heap;
 
 	_Atomic(uint64_t) cache_word __attribute__((aligned(64))); /* claimed, not yet handed out */
-	_Atomic(uint32_t) cache_index; /* the word of alloc_bits that cache_word belongs to */
+	_Atomic(uint32_t) cache_index; /* of the bits that cache_word belongs to */
 	bool needs_zero;	       /* objects still to be claimed may hold old contents */
 	bool is_fresh;		       /* nothing was claimed since it was made */
 	_Atomic(struct heap_cache *)
@@ -108,6 +116,18 @@ static inline uint32_t heap_span_index(const struct heap_span *s, const void *ad
 {
 	return (uint32_t)(((uint64_t)((const char *)address - s->base) * s->divide_magic) >> 32);
 }
+/* Words of 64 objects. */
+static inline uint32_t heap_span_n_words(const struct heap_span *s)
+{
+	return (s->n_elems + 63) / 64;
+}
+/* Bits of word w that are beyond n_elems: no objects, and always set in its alloc. */
+static inline uint64_t heap_span_pad(const struct heap_span *s, uint32_t w)
+{
+	const uint32_t n = s->n_elems - w * 64;
+
+	return n < 64 ? ~UINT64_C(0) << n : 0;
+}
 static inline void *heap_span_object(const struct heap_span *s, uint32_t i)
 {
 	return s->base + (size_t)i * s->elem_bytes;
@@ -123,7 +143,7 @@ static inline struct heap_span *heap_span_at(const struct heap *h, uint32_t i)
 	/* acquire: pairs with the stores of the place after heap_span_create() */
 	return load_acquire(&s->central_state) ? s : NULL;
 }
-/* Fetch the line of the span's place and bit arrays. */
+/* Fetch the line of the span's place and first bits. */
 static inline void heap_span_prefetch(const struct heap *h, uint32_t i)
 {
 	const struct heap_span *s = &((const struct heap_lookup *)h)->spans[i];

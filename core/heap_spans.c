@@ -112,24 +112,19 @@ static struct heap_span *list_take(struct heap *h, struct heap_list *l, enum spa
 	return s;
 }
 
-static uint64_t span_pad(const struct heap_span *s, uint32_t w)
-{
-	return w == s->n_words - 1 ? s->tail_pad : 0;
-}
-
 static void span_count_free(const struct heap_span *s, bool *has_free, bool *is_empty)
 {
 	uint32_t w;
 
 	*has_free = false;
 	*is_empty = true;
-	for (w = 0; w < s->n_words; w++) {
+	for (w = 0; w < heap_span_n_words(s); w++) {
 		/* seq_cst: after giving back wrote FULL; see above */
-		uint64_t bits = load_seq_cst(&s->alloc_bits[w]);
+		uint64_t bits = load_seq_cst(&s->bits[w].alloc);
 
 		if (bits != ~0ull)
 			*has_free = true;
-		if (bits != span_pad(s, w))
+		if (bits != heap_span_pad(s, w))
 			*is_empty = false;
 	}
 }
@@ -174,16 +169,16 @@ static bool span_claim(struct heap_span *s)
 	uint32_t n, w;
 	uint64_t old;
 
-	for (n = 0, w = first; n <= s->n_words; n++, w++) {
-		if (w == s->n_words) {
+	for (n = 0, w = first; n <= heap_span_n_words(s); n++, w++) {
+		if (w == heap_span_n_words(s)) {
 			w = 0;
 			s->needs_zero = true; /* from here on objects are used again */
 		}
 		/* relaxed: a free that is not seen yet is found the next time, or by giving back */
-		if (load_relaxed(&s->alloc_bits[w]) == ~0ull)
+		if (load_relaxed(&s->bits[w].alloc) == ~0ull)
 			continue;
 		/* acquire: pairs with the frees' clearing in span_clear() */
-		old = or_acq_rel(&s->alloc_bits[w], ~0ull);
+		old = or_acq_rel(&s->bits[w].alloc, ~0ull);
 		if (old == ~0ull)
 			continue;
 		if (n == 0 && !s->is_fresh)
@@ -218,7 +213,7 @@ static void span_uncache(struct heap *h, struct heap_span *s)
 	uint64_t word = load_relaxed(&s->cache_word); /* the owner's own */
 
 	/* release: pairs with the claim of the next owner */
-	and_acq_rel(&s->alloc_bits[load_relaxed(&s->cache_index)], ~word);
+	and_acq_rel(&s->bits[load_relaxed(&s->cache_index)].alloc, ~word);
 	store_relaxed(&s->cache_word, 0); /* relaxed: published by giving back */
 	if (h->hooks.span_uncached)
 		h->hooks.span_uncached(h->hooks.ctx, s);
@@ -284,7 +279,7 @@ static void *alloc_large(struct heap_cache *c, enum obj_class class, size_t byte
 	if (zero && s->needs_zero)
 		memset(s->base, 0, bytes);
 	/* relaxed: published with the place, whose release pairs with heap_span_at() */
-	store_relaxed(&s->alloc_bits[0], ~0ull);
+	store_relaxed(&s->bits[0].alloc, ~0ull);
 	store_release(&s->central_state, place_in(PLACE_LARGE, 0));
 	return s->base;
 }
@@ -361,7 +356,7 @@ static uint64_t span_clear(struct heap_span *s, uint32_t w, uint64_t bits)
 
 	/* Release: pairs with the claim in span_claim().  seq_cst for the order before the load of
 	 * central_state that follows; see the top. */
-	old = and_seq_cst(&s->alloc_bits[w], ~bits);
+	old = and_seq_cst(&s->bits[w].alloc, ~bits);
 	if (unlikely((old & bits) != bits))
 		heap_die("double free: object %u of the span at index %u, word %u: %#llx of %#llx",
 			 w * 64 + (uint32_t)__builtin_ctzll(bits & ~old), s->index, w,
@@ -471,12 +466,12 @@ span_free_checked(struct heap_cache *c, struct heap_span *s, void *obj)
 static inline void span_make_free(struct heap *h, struct heap_span *s, uint32_t i)
 {
 	struct heap_list *l = &h->lists[list_id_of(s->class, s->size_class)];
-	const uint64_t bit = 1ull << i % 64, pad = span_pad(s, i / 64);
+	const uint64_t bit = 1ull << i % 64, pad = heap_span_pad(s, i / 64);
 	const bool is_large = s->is_large;
 	uint64_t word;
 
 	/* relaxed: the bit was set before the caller learnt of the object */
-	if (unlikely(!(load_relaxed(&s->alloc_bits[i / 64]) & bit)))
+	if (unlikely(!(load_relaxed(&s->bits[i / 64].alloc) & bit)))
 		die_double_free(heap_span_object(s, i), s);
 	span_wipe(h, s, i);
 	word = span_clear(s, i / 64, bit);
@@ -533,14 +528,14 @@ bool heap_span_free_bits(struct heap_cache *c, struct heap_span *s, const uint64
 	uint32_t w, last = 0;
 	uint64_t bits;
 
-	for (w = 0; w < s->n_words; w++)
+	for (w = 0; w < heap_span_n_words(s); w++)
 		if (dead[w])
 			last = w + 1;
 	if (!last)
 		return false;
 	/* Once the last bits are cleared, the span may be gone: count words up to there only. */
 	for (w = 0; w < last; w++) {
-		uint64_t pad = span_pad(s, w);
+		uint64_t pad = heap_span_pad(s, w);
 
 		for (bits = wipes ? dead[w] : 0; bits; bits &= bits - 1) {
 			const uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
@@ -572,7 +567,7 @@ bool span_heap_is_object(const struct heap *h, const void *obj)
 	if (i >= s->n_elems || heap_span_object(s, i) != obj)
 		return false;
 	/* acquire: pairs with span_claim() and span_clear() */
-	return (load_acquire(&s->alloc_bits[i / 64]) >> i % 64 & 1) && !span_is_claimed(s, i);
+	return (load_acquire(&s->bits[i / 64].alloc) >> i % 64 & 1) && !span_is_claimed(s, i);
 }
 
 uint32_t heap_n_spans(const struct heap *h)
@@ -591,9 +586,9 @@ void span_heap_visit(struct heap *h, heap_visit_fn *fn, void *ctx)
 		s = heap_span_at(h, k);
 		if (!s)
 			continue;
-		for (w = 0; w < s->n_words; w++) {
+		for (w = 0; w < heap_span_n_words(s); w++) {
 			/* relaxed: all is quiet */
-			bits = load_relaxed(&s->alloc_bits[w]) & ~span_pad(s, w);
+			bits = load_relaxed(&s->bits[w].alloc) & ~heap_span_pad(s, w);
 			if (s->is_large)
 				bits = bits & 1;
 			else if (w == load_relaxed(&s->cache_index))

@@ -580,7 +580,7 @@ void reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span 
 	struct reclaim_freed f = {.class = (enum obj_class)s->class};
 	const bool has_lives = f.class != OBJ_GARBAGE && (s->stamps || f.class == OBJ_ARRAY);
 
-	for (uint32_t w = 0; w < s->n_words; w++) {
+	for (uint32_t w = 0; w < heap_span_n_words(s); w++) {
 		if (!has_lives) {
 			f.n += (uint64_t)__builtin_popcountll(dead[w]);
 			f.bytes = f.n * s->object_bytes;

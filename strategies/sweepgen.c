@@ -44,7 +44,7 @@ static void sweepgen_retire(struct reclaim_thread *t, void *object)
 	half = load_acquire(&gc->generation) &
 	       1; /* acquire: pairs with gc_cycle_flip_parked() and _ragged() */
 	/* relaxed: the handshake before the sweep is the order */
-	or_relaxed(&s->dead_bits[half][i / 64], UINT64_C(1) << i % 64);
+	or_relaxed(&s->bits[i / 64].dead[half], UINT64_C(1) << i % 64);
 	counter_add(&g->n_retired, 1);
 	counter_add(&g->retired_bytes, gc_span_charge_bytes(s));
 }
@@ -61,7 +61,7 @@ static uint64_t sweepgen_safe_ticks(struct reclaim *r, void *object,
 	(void)stamps;
 	if (gc->is_handshaking)
 		return 0; /* the half has been closed, but not every thread has passed */
-	return load_relaxed(&s->dead_bits[old_half][i / 64]) >> i % 64 & 1
+	return load_relaxed(&s->bits[i / 64].dead[old_half]) >> i % 64 & 1
 		       ? load_relaxed(&gc->sweep.safe_ticks)
 		       : 0;
 }

@@ -209,7 +209,7 @@ static void test_exchange(void **state)
 
 /* ---------------------------------------------------------------- a sweeper beside the allocators */
 
-/* Mutators mark objects dead in dead_bits[0] and never free; a sweeper claims spans by their sweepgen and
+/* Mutators mark objects dead in dead[0] and never free; a sweeper claims spans by their sweepgen and
  * frees what is dead.  A span's sweepgen here: FREE_TO_SWEEP, or held by the sweeper or by a release. */
 enum { FREE_TO_SWEEP, HELD };
 
@@ -285,8 +285,8 @@ static void sweep_span(struct sweep *w, struct heap_cache *c, struct heap_span *
 	uint64_t dead[8];
 	uint32_t k;
 
-	for (k = 0; k < s->n_words; k++) {
-		dead[k] = xchg_acq_rel(&s->dead_bits[0][k], 0); /* pairs with mutate_run()'s or */
+	for (k = 0; k < heap_span_n_words(s); k++) {
+		dead[k] = xchg_acq_rel(&s->bits[k].dead[0], 0); /* pairs with mutate_run()'s or */
 		add_relaxed(&w->n_swept, (uint64_t)__builtin_popcountll(dead[k]));
 	}
 	if (!heap_span_free_bits(c, s, dead))
@@ -341,7 +341,7 @@ static void *mutate_run(void *arg)
 			s = heap_span_of(m->w->h, objs[i]);
 			k = heap_span_index(s, objs[i]);
 			/* release: pairs with sweep_span() */
-			or_acq_rel(&s->dead_bits[0][k / 64], 1ull << k % 64);
+			or_acq_rel(&s->bits[k / 64].dead[0], 1ull << k % 64);
 		}
 		objs[i] = n < N_STEPS ? heap_alloc(c, OBJ_VALUE, 64, r >> 32 & 1) : NULL;
 		if (objs[i])

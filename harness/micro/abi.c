@@ -16,7 +16,7 @@ void micro_abi(struct micro_abi *out)
 		.gc_bytes = sizeof(struct gc),
 		.gc_thread_bytes = sizeof(struct gc_thread),
 		.life_bytes = sizeof(struct life_recorder),
-		.span_marks_offset = offsetof(struct heap_span, mark_bits),
+		.span_bits_offset = offsetof(struct heap_span, bits),
 		.thread_cache_offset = offsetof(struct reclaim_thread, cache),
 	};
 }

@@ -7,7 +7,7 @@
 
 struct micro_abi {
 	size_t thread_bytes, span_bytes, bucket_bytes, gc_bytes, gc_thread_bytes, life_bytes;
-	size_t span_marks_offset, thread_cache_offset;
+	size_t span_bits_offset, thread_cache_offset;
 };
 
 #ifdef __cplusplus

@@ -19,7 +19,7 @@ static bool abi_is_same()
 	       c.bucket_bytes == sizeof(struct bucket) && c.gc_bytes == sizeof(struct gc) &&
 	       c.gc_thread_bytes == sizeof(struct gc_thread) &&
 	       c.life_bytes == sizeof(struct life_recorder) &&
-	       c.span_marks_offset == offsetof(struct heap_span, mark_bits) &&
+	       c.span_bits_offset == offsetof(struct heap_span, bits) &&
 	       c.thread_cache_offset == offsetof(struct reclaim_thread, cache);
 }
 

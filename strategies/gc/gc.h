@@ -99,7 +99,7 @@ struct gc {
 	uint64_t past_n_retired, past_n_freed, past_held_ns_max;
 	uint64_t past_marked_bytes, past_n_marked, past_n_buckets_marked;
 
-	/* sweepgen: dead objects are noted in dead_bits[generation & 1]. */
+	/* sweepgen: dead objects are noted in dead[generation & 1]. */
 	_Atomic(uint32_t) generation;
 
 	pthread_mutex_t lock;

@@ -6,14 +6,14 @@
  * the link word as it is, and the sweep reads the line of each overflow bucket.  What decides is the side bit;
  * the extra cost of keeping that is some tenth of the line's.
  *
- * Two words.  Threads that shade, allocate, assist or help set bits in mark_bits by read-modify-writes.  The cycle's
+ * Two words.  Threads that shade, allocate, assist or help set bits in `mark` by read-modify-writes.  The cycle's
  * thread, which marks most payloads, has words of its own (gc_mark_own()), written by plain stores: a locked instruction waits
  * for all stores before it, which was half of the time to mark a payload.  Marked is who is marked in either.  A
  * payload that both mark at the same moment is counted twice, and refers to nothing: the pacer's business only.
  *
  * bits=span.  All objects of a span share bit 0 of its mark bits.  Then "marked" says nothing about a single
  * object, so a bucket that is reached is always scanned, marked or not (a chain is walked once, it is a list).
- * shadow=on also keeps a bit per object, in dead_bits[0], which marking strategies do not use: the sweep then
+ * shadow=on also keeps a bit per object, in dead[0], which marking strategies do not use: the sweep then
  * counts what is kept only because a neighbour lives.
  */
 #include "gc/gc_mark.h"
@@ -99,15 +99,15 @@ void gc_mark_begin(struct gc *gc)
 
 /* ---------------------------------------------------------------- marking one object */
 
-/* True when this call set it.  relaxed: the bits are read by the sweep, after STW 2; between markers they only
- * save work. */
-static inline bool gc_mark_set(_Atomic(uint64_t) *bits, uint32_t i)
+/* True when this call set bit i % 64 of the word.  relaxed: the bits are read by the sweep, after STW 2; between
+ * markers they only save work. */
+static inline bool gc_mark_set(_Atomic(uint64_t) *word, uint32_t i)
 {
 	const uint64_t bit = UINT64_C(1) << i % 64;
 
-	if (load_relaxed(&bits[i / 64]) & bit)
+	if (load_relaxed(word) & bit)
 		return false;
-	return !(or_relaxed(&bits[i / 64], bit) & bit);
+	return !(or_relaxed(word, bit) & bit);
 }
 
 static inline uint64_t gc_mark_bytes(const struct heap_span *s)
@@ -122,13 +122,13 @@ static bool gc_mark_object(const struct gc *gc, struct gc_thread *g, struct heap
 	uint64_t bytes;
 
 	if (unlikely(gc->opt.bits == GC_BITS_SPAN)) {
-		if (gc->opt.shadow && gc_mark_set(s->dead_bits[0], i))
+		if (gc->opt.shadow && gc_mark_set(&s->bits[i / 64].dead[0], i))
 			counter_add(&g->n_marked, 1);
-		if (!gc_mark_set(s->mark_bits, 0))
+		if (!gc_mark_set(&s->bits[0].mark, 0))
 			return false;
 		bytes = (uint64_t)s->n_pages * HEAP_PAGE_BYTES; /* all of it is kept */
 	} else {
-		if (gc_mark_word(s, i / 64) >> i % 64 & 1 || !gc_mark_set(s->mark_bits, i))
+		if (gc_mark_word(s, i / 64) >> i % 64 & 1 || !gc_mark_set(&s->bits[i / 64].mark, i))
 			return false;
 		bytes = gc_mark_bytes(s);
 		counter_add(&g->n_marked, 1);
@@ -186,7 +186,7 @@ static void gc_payloads_find_bits(struct gc_payloads *p)
 
 		if (unlikely(s->class != OBJ_VALUE || index >= s->n_elems))
 			continue; /* any value at all: Go scans conservatively here too, cell by cell */
-		__builtin_prefetch(&s->mark_bits[index / 64], 1);
+		__builtin_prefetch(&s->bits[index / 64], 1);
 		p->words[kept] = index;
 		p->spans[kept++] = s;
 	}
@@ -204,9 +204,9 @@ static void gc_payloads_set_own(struct gc_thread *g, const struct gc_payloads *p
 		const uint32_t w = (uint32_t)p->words[i] / 64;
 		const uint64_t bit = UINT64_C(1) << p->words[i] % 64;
 		const uint64_t own =
-			load_relaxed(&gc_mark_own(s)[w]); /* relaxed: as gc_mark_word() */
+			load_relaxed(gc_mark_own(s, w)); /* relaxed: as gc_mark_word() */
 
-		if ((own | load_relaxed(&s->mark_bits[w])) & bit)
+		if ((own | load_relaxed(&s->bits[w].mark)) & bit)
 			continue;
 		/* Control `plain_mark`: bits lost in shared mark words.  The interleaving:
 		 *
@@ -218,7 +218,7 @@ static void gc_payloads_set_own(struct gc_thread *g, const struct gc_payloads *p
 		 * B has counted object 5 as done, nobody comes back to it, and the sweep frees it while it is in use. */
 		if (CONTROL(plain_mark))
 			PERTURB_HERE();
-		store_relaxed(&gc_mark_own(s)[w], own | bit);
+		store_relaxed(gc_mark_own(s, w), own | bit);
 		bytes += gc_mark_bytes(s);
 		n++;
 	}
@@ -569,11 +569,8 @@ bool gc_mark_is_marked(const struct gc *gc, const struct heap_span *s, uint32_t 
 
 static uint64_t gc_mark_objects(const struct heap_span *s, uint32_t w)
 {
-	const uint64_t pad =
-		w == s->n_words - 1 && s->n_elems % 64 ? ~UINT64_C(0) << s->n_elems % 64 : 0;
-
 	/* acquire: pairs with the claim in the heap; an unswept span is nobody's current one */
-	return load_acquire(&s->alloc_bits[w]) & ~pad;
+	return load_acquire(&s->bits[w].alloc) & ~heap_span_pad(s, w);
 }
 
 /* bits=header: the line of each object would be read. */
@@ -590,10 +587,10 @@ static void gc_sweep_headers(const struct heap_span *s, uint64_t objects, uint32
 bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead, uint64_t *false_bytes)
 {
 	/* relaxed, all: STW 2 has ordered the marks before this, and the span's sweep is ours */
-	const bool keeps_all = gc->opt.bits == GC_BITS_SPAN && load_relaxed(&s->mark_bits[0]) != 0;
+	const bool keeps_all = gc->opt.bits == GC_BITS_SPAN && load_relaxed(&s->bits[0].mark) != 0;
 	uint64_t any = 0, n_false = 0;
 
-	for (uint32_t w = 0; w < s->n_words; w++) {
+	for (uint32_t w = 0; w < heap_span_n_words(s); w++) {
 		const uint64_t objects = gc_mark_objects(s, w);
 
 		dead[w] = keeps_all ? 0 : objects & ~gc_mark_word(s, w);
@@ -605,8 +602,8 @@ bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead, uint64_t *
 		if (gc->opt.bits == GC_BITS_SPAN && gc->opt.shadow) {
 			if (keeps_all)
 				n_false += (uint64_t)__builtin_popcountll(
-					objects & ~load_relaxed(&s->dead_bits[0][w]));
-			store_relaxed(&s->dead_bits[0][w], 0);
+					objects & ~load_relaxed(&s->bits[w].dead[0]));
+			store_relaxed(&s->bits[w].dead[0], 0);
 		}
 	}
 	for (uint32_t w = 0; w * 64 < s->n_buckets; w++)

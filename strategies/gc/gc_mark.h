@@ -45,7 +45,7 @@ struct gc_thread;
 
 /* Where the mark of an object lies. */
 enum gc_bits {
-	GC_BITS_SIDE,	/* in mark_bits beside the span */
+	GC_BITS_SIDE,	/* beside the objects, in the span's bits */
 	GC_BITS_HEADER, /* there too, and each bucket's own line is written: see gc_mark.c */
 	GC_BITS_SPAN,	/* one bit per span: all of it lives when one object does */
 };
@@ -101,21 +101,21 @@ void gc_mark_assist(struct gc *gc, struct gc_thread *g);
 /* The sweep: unmarked, allocated objects; marks are cleared.  *false_bytes grows by what is kept falsely.  The
  * caller owns the span's sweep. */
 bool gc_mark_dead(struct gc *gc, struct heap_span *s, uint64_t *dead, uint64_t *false_bytes);
-/* The words of mark bits that only the cycle's thread writes, see gc_mark.c; dead_bits are sweepgen's otherwise. */
-static inline _Atomic(uint64_t) *gc_mark_own(const struct heap_span *s)
+/* The marks that only the cycle's thread writes, see gc_mark.c; dead[] is sweepgen's otherwise. */
+static inline _Atomic(uint64_t) *gc_mark_own(const struct heap_span *s, uint32_t w)
 {
-	return CONTROL(plain_mark) ? s->mark_bits : s->dead_bits[1];
+	return CONTROL(plain_mark) ? &s->bits[w].mark : &s->bits[w].dead[1];
 }
 /* Marked in either of the two words.  relaxed, all: a hint while marking is on, ordered by STW 2 for the sweep */
 static inline uint64_t gc_mark_word(const struct heap_span *s, uint32_t w)
 {
-	return load_relaxed(&s->mark_bits[w]) | load_relaxed(&gc_mark_own(s)[w]);
+	return load_relaxed(&s->bits[w].mark) | load_relaxed(gc_mark_own(s, w));
 }
 /* The span's sweep is the caller's. */
 static inline void gc_mark_clear(const struct heap_span *s, uint32_t w)
 {
-	store_relaxed(&s->mark_bits[w], 0);
-	store_relaxed(&gc_mark_own(s)[w], 0);
+	store_relaxed(&s->bits[w].mark, 0);
+	store_relaxed(gc_mark_own(s, w), 0);
 }
 /* Whether a span's object has its mark. */
 bool gc_mark_is_marked(const struct gc *gc, const struct heap_span *s, uint32_t i);

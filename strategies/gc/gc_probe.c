@@ -45,9 +45,9 @@ void gc_probe_clear(struct reclaim_thread *t)
 		struct heap_span *s = heap_span_at(gc->heap, i);
 
 		/* relaxed, all: nobody else marks or sweeps */
-		for (uint32_t w = 0; s && w < s->n_words; w++) {
+		for (uint32_t w = 0; s && w < heap_span_n_words(s); w++) {
 			gc_mark_clear(s, w);
-			store_relaxed(&s->dead_bits[0][w], 0);
+			store_relaxed(&s->bits[w].dead[0], 0);
 		}
 		for (uint32_t w = 0; s && w * 64 < s->n_buckets; w++)
 			store_relaxed(&s->bucket_marks[w], 0);
@@ -57,10 +57,9 @@ void gc_probe_clear(struct reclaim_thread *t)
 static uint64_t gc_probe_objects(const struct heap_span *s, uint32_t w)
 {
 	/* relaxed, all: quiet.  What the cache has claimed and not handed out is no object. */
-	uint64_t objects = load_relaxed(&s->alloc_bits[w]);
+	uint64_t objects = load_relaxed(&s->bits[w].alloc);
 
-	if (w == s->n_words - 1)
-		objects &= ~s->tail_pad;
+	objects &= ~heap_span_pad(s, w);
 	if (load_relaxed(&s->owner) && load_relaxed(&s->cache_index) == w)
 		objects &= ~load_relaxed(&s->cache_word);
 	return objects;
@@ -71,13 +70,13 @@ static void gc_probe_span_kept(const struct gc *gc, const struct heap_span *s,
 {
 	const bool is_one_bit = gc->opt.bits == GC_BITS_SPAN;
 	const bool keeps_all =
-		is_one_bit && load_relaxed(&s->mark_bits[0]) & 1; /* relaxed: quiet */
+		is_one_bit && load_relaxed(&s->bits[0].mark) & 1; /* relaxed: quiet */
 	const uint64_t bytes = gc_span_charge_bytes(s);
 
-	for (uint32_t w = 0; w < s->n_words; w++) {
+	for (uint32_t w = 0; w < heap_span_n_words(s); w++) {
 		const uint64_t objects = gc_probe_objects(s, w);
 		const uint64_t reached =
-			(is_one_bit ? load_relaxed(&s->dead_bits[0][w]) : gc_mark_word(s, w)) &
+			(is_one_bit ? load_relaxed(&s->bits[w].dead[0]) : gc_mark_word(s, w)) &
 			objects;
 		const uint64_t n = (uint64_t)__builtin_popcountll(objects);
 		const uint64_t n_live = (uint64_t)__builtin_popcountll(reached);

@@ -154,19 +154,13 @@ static void gc_span_note(struct gc *gc, struct heap_span *s, unsigned state, uns
 
 /* ---------------------------------------------------------------- one span */
 
-/* Bits of word w that are no objects: beyond n_elems. */
-static uint64_t gc_span_pad(const struct heap_span *s, uint32_t w)
-{
-	return w == s->n_words - 1 && s->n_elems % 64 ? ~UINT64_C(0) << s->n_elems % 64 : 0;
-}
-
 static uint64_t gc_span_n_allocated(const struct heap_span *s)
 {
 	uint64_t n = 0;
 
-	for (uint32_t w = 0; w < s->n_words; w++) /* relaxed: a count for the pacer */
-		n += (uint64_t)__builtin_popcountll(load_relaxed(&s->alloc_bits[w]) &
-						    ~gc_span_pad(s, w));
+	for (uint32_t w = 0; w < heap_span_n_words(s); w++) /* relaxed: a count for the pacer */
+		n += (uint64_t)__builtin_popcountll(load_relaxed(&s->bits[w].alloc) &
+						    ~heap_span_pad(s, w));
 	return n;
 }
 
@@ -174,14 +168,14 @@ static uint64_t gc_span_n_allocated(const struct heap_span *s)
 static bool gc_sweep_dead(struct gc *gc, struct heap_span *s, uint64_t *dead)
 {
 	/* relaxed: changes only when no sweep is on */
-	_Atomic(uint64_t) *half = s->dead_bits[~load_relaxed(&gc->generation) & 1];
+	const unsigned half = ~load_relaxed(&gc->generation) & 1;
 	uint64_t any = 0;
 
-	for (uint32_t w = 0; w < s->n_words; w++) {
+	for (uint32_t w = 0; w < heap_span_n_words(s); w++) {
 		/* relaxed: the flip's handshake has ordered the setting of these bits before this */
-		dead[w] = load_relaxed(&half[w]);
+		dead[w] = load_relaxed(&s->bits[w].dead[half]);
 		if (dead[w])
-			store_relaxed(&half[w], 0);
+			store_relaxed(&s->bits[w].dead[half], 0);
 		any |= dead[w];
 	}
 	return any != 0;
@@ -195,7 +189,7 @@ static uint64_t gc_sweep_account(struct gc *gc, struct gc_thread *g, struct heap
 		load_relaxed(&gc->sweep.safe_ticks); /* relaxed: stands while we sweep */
 	uint64_t n = 0;
 
-	for (uint32_t w = 0; w < s->n_words; w++)
+	for (uint32_t w = 0; w < heap_span_n_words(s); w++)
 		n += (uint64_t)__builtin_popcountll(dead[w]);
 	reclaim_account_free_span(g->member.t, s, dead, safe_ticks, now_ticks);
 	return n;
@@ -218,22 +212,22 @@ static inline void gc_sweep_release(struct gc *gc, struct heap_span *s, uint32_t
  * one pass over the words, nothing written unless it marks.  False: the long way finds out. */
 static inline bool gc_sweep_is_clean(const struct gc *gc, struct heap_span *s, bool marks)
 {
-	const uint32_t n_words = s->n_words;
+	const uint32_t n_words = heap_span_n_words(s);
 	uint64_t any = 0;
 
 	if (!marks) {
 		/* relaxed, both: as in gc_sweep_dead() */
-		const _Atomic(uint64_t) *half = s->dead_bits[~load_relaxed(&gc->generation) & 1];
+		const unsigned half = ~load_relaxed(&gc->generation) & 1;
 
 		for (uint32_t w = 0; w < n_words; w++)
-			any |= load_relaxed(&half[w]);
+			any |= load_relaxed(&s->bits[w].dead[half]);
 		return !any;
 	}
-	if (gc->opt.bits != GC_BITS_SIDE || s->tail_pad == ~UINT64_C(1) || CONTROL(stale_mark))
+	if (gc->opt.bits != GC_BITS_SIDE || s->n_elems == 1 || CONTROL(stale_mark))
 		return false; /* one object: an array has a bit per bucket to clear, too */
 	for (uint32_t w = 0; w < n_words; w++) /* acquire, relaxed: as in gc_mark_dead() */
-		any |= load_acquire(&s->alloc_bits[w]) & ~gc_mark_word(s, w) &
-		       ~(w == n_words - 1 ? s->tail_pad : 0);
+		any |= load_acquire(&s->bits[w].alloc) & ~gc_mark_word(s, w) &
+		       ~heap_span_pad(s, w);
 	for (uint32_t w = 0; !any && w < n_words; w++)
 		gc_mark_clear(s, w); /* published by gc_sweep_release() */
 	return !any;
@@ -248,8 +242,8 @@ static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_sp
 	uint64_t dead[GC_SWEEP_MAX_WORDS], n = 0;
 	bool any;
 
-	if (s->n_words > GC_SWEEP_MAX_WORDS)
-		gc_span_die(gc, s, s->n_words, "more words of bits than a span can have");
+	if (heap_span_n_words(s) > GC_SWEEP_MAX_WORDS)
+		gc_span_die(gc, s, heap_span_n_words(s), "more words of bits than a span can have");
 	any = gc->kind->marks ? gc_mark_dead(gc, s, dead, &tally->false_bytes)
 			      : gc_sweep_dead(gc, s, dead);
 	if (any) {
@@ -354,7 +348,7 @@ static void gc_sweep_take_some(struct gc *gc, uint32_t first, uint32_t n,
 
 		if (!s || !gc_sweep_take(gc, s, sg, &taken, sweeper->now_ticks))
 			continue;
-		__builtin_prefetch(s->alloc_bits, 1); /* the others lie behind them */
+		__builtin_prefetch(s->bits, 1); /* may lie elsewhere */
 		batch->spans[taken.n_spans - 1] = s;
 	}
 	batch->n = taken.n_spans;

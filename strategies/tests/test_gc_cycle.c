@@ -176,7 +176,7 @@ static void test_complete(void **state)
  * helpers do mark. */
 static void check_markers(const char *options, unsigned n_markers)
 {
-	enum { N_KEYS = 40000, N_TRIES = 500 };
+	enum { N_KEYS = 160000, N_TRIES = 500 };
 	struct fixture f = begin("mark", options);
 	struct hmap *m = gc_test_map(f.r, f.t, HMAP_PAYLOAD);
 	struct reclaim_totals totals;
