@@ -53,8 +53,8 @@ struct heap_span {
 	uint64_t divide_magic; /* (offset * magic) >> 32 = object index; Go's divMul */
 	uint32_t elem_bytes;   /* distance of objects; a large span: its whole size */
 	uint32_t index;	       /* in heap_span_at() */
-	uint8_t class;	    /* enum obj_class */
-	uint8_t size_class; /* 0: large */
+	uint8_t class;	       /* enum obj_class */
+	uint8_t size_class;    /* 0: large */
 	bool is_large;
 	size_t object_bytes; /* as requested (large spans; small ones: elem_bytes) */
 	struct heap_stamps *stamps;
@@ -99,16 +99,22 @@ struct heap_lookup {
 	uint64_t node_magic; /* (offset * magic) >> 32 = offset / node_bytes */
 };
 
-/* The span an address lies in, or NULL (outside the arena, or free pages).  Any address.  ~2 ns. */
-static inline struct heap_span *heap_span_of(const struct heap *h, const void *address)
+/* heap_span_of() in a loop that stores: with a copy of the head, the compiler need not read it again each time. */
+static inline struct heap_span *heap_lookup_span(const struct heap_lookup *look,
+						 const void *address)
 {
-	const struct heap_lookup *look = (const struct heap_lookup *)h;
 	size_t page = ((uintptr_t)address - look->arena_base) / HEAP_PAGE_BYTES;
 
 	if (page >= look->n_pages)
 		return NULL;
 	/* Pairs with the release in heap_span_create(), for addresses that came by no other order. */
 	return load_acquire(&look->page_spans[page]);
+}
+
+/* The span an address lies in, or NULL (outside the arena, or free pages).  Any address.  ~2 ns. */
+static inline struct heap_span *heap_span_of(const struct heap *h, const void *address)
+{
+	return heap_lookup_span((const struct heap_lookup *)h, address);
 }
 
 /* Which object of the span an address lies in (interior addresses allowed). */

@@ -159,13 +159,13 @@ struct gc_payloads {
 
 static void gc_payloads_find_spans(const struct gc *gc, struct gc_payloads *p)
 {
-	const struct heap *heap = gc->heap;
+	const struct heap_lookup look = *(const struct heap_lookup *)gc->heap;
 	const unsigned n = p->n;
-	unsigned kept = 0;
+	uint64_t kept = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		const uint64_t word = p->words[i];
-		struct heap_span *s = heap_span_of(heap, (const void *)word);
+		struct heap_span *s = heap_lookup_span(&look, (const void *)word);
 
 		__builtin_prefetch(s);
 		__builtin_prefetch((const char *)s + 64);
@@ -173,14 +173,15 @@ static void gc_payloads_find_spans(const struct gc *gc, struct gc_payloads *p)
 		p->spans[kept] = s;
 		kept += s != NULL;
 	}
-	p->n = kept;
+	p->n = (unsigned)kept;
 }
 
 static void gc_payloads_find_bits(struct gc_payloads *p)
 {
-	unsigned kept = 0;
+	const unsigned n = p->n;
+	uint64_t kept = 0;
 
-	for (unsigned i = 0; i < p->n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct heap_span *s = p->spans[i];
 		const uint32_t index = heap_span_index(s, (const void *)p->words[i]);
 
@@ -190,7 +191,7 @@ static void gc_payloads_find_bits(struct gc_payloads *p)
 		p->words[kept] = index;
 		p->spans[kept++] = s;
 	}
-	p->n = kept;
+	p->n = (unsigned)kept;
 }
 
 /* The cycle's thread: only it writes these words. */
@@ -243,7 +244,7 @@ static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const
 				 struct gc_payloads *p)
 {
 	const uint64_t tophash = load_relaxed(&b->tophash);
-	unsigned n;
+	uint64_t n;
 
 	if (p->n > GC_MAX_PAYLOADS - 8)
 		gc_payloads_mark(gc, g, p);
@@ -259,7 +260,7 @@ static inline void gc_scan_cells(const struct gc *gc, struct gc_thread *g, const
 			n += (p->words[n] != 0) & (tophash_at(tophash, i) >= MIN_TOPHASH);
 		}
 	}
-	p->n = n;
+	p->n = (unsigned)n;
 }
 
 /* Mark the overflow objects behind a link, and add what they refer to to the payloads (NULL: plain values).  Buckets

@@ -226,8 +226,7 @@ static inline bool gc_sweep_is_clean(const struct gc *gc, struct heap_span *s, b
 	if (gc->opt.bits != GC_BITS_SIDE || s->n_elems == 1 || CONTROL(stale_mark))
 		return false; /* one object: an array has a bit per bucket to clear, too */
 	for (uint32_t w = 0; w < n_words; w++) /* acquire, relaxed: as in gc_mark_dead() */
-		any |= load_acquire(&s->bits[w].alloc) & ~gc_mark_word(s, w) &
-		       ~heap_span_pad(s, w);
+		any |= load_acquire(&s->bits[w].alloc) & ~gc_mark_word(s, w) & ~heap_span_pad(s, w);
 	for (uint32_t w = 0; !any && w < n_words; w++)
 		gc_mark_clear(s, w); /* published by gc_sweep_release() */
 	return !any;
@@ -296,8 +295,8 @@ enum {
 	GC_SWEEP_N_AHEAD = 16
 }; /* indexes claimed at once by the background; their lines are fetched together */
 
-/* Spans taken together.  Taking them fetches their bits, which are looked at when the next have been taken: both the
- * line of the span and that of its bits were mostly written by another core, some 100 ns away. */
+/* Spans taken together.  Taking them fetches their bits, which are looked at when the next have been taken: the line of
+ * the span, and that of its bits if they have one of their own, were mostly written by another core, some 100 ns away. */
 struct gc_sweep_batch {
 	struct heap_span *spans[GC_SWEEP_N_AHEAD];
 	uint32_t n;
