@@ -48,15 +48,19 @@ static size_t span_mark_bytes(const struct heap_span *s)
 static void span_place_arrays(struct heap *h, struct heap_span *s, char *block)
 {
 	struct span_shape shape = span_shape(h, s);
-	char *bucket_bits = block + shape.bits + span_bits_bytes(s);
 	uint32_t last = heap_span_n_words(s) - 1;
 
-	s->nodes = block;
+	s->nodes = block; /* NULL: nothing lies there */
 	s->stamps = h->config.stamps ? (struct heap_stamps *)(block + shape.stamps) : NULL;
 	s->first_bits = (struct heap_bits){0};
-	s->bits = last ? (struct heap_bits *)(block + shape.bits) : &s->first_bits;
-	s->overflow_bits = s->n_buckets ? (void *)bucket_bits : NULL;
-	s->bucket_marks = s->n_buckets ? (void *)(bucket_bits + span_bucket_bytes(s)) : NULL;
+	s->bits = &s->first_bits;
+	s->overflow_bits = s->bucket_marks = NULL;
+	if (last) {
+		s->bits = (struct heap_bits *)(block + shape.bits);
+	} else if (s->n_buckets) {
+		s->overflow_bits = (void *)(block + shape.bits);
+		s->bucket_marks = (void *)(block + shape.bits + span_bucket_bytes(s));
+	}
 	/* relaxed, here and below: published with the span's place */
 	store_relaxed(&s->bits[last].alloc, heap_span_pad(s, last));
 }
