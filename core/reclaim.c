@@ -574,8 +574,8 @@ static inline void reclaim_end_life(struct reclaim_thread *t, struct reclaim_fre
 		reclaim_detach(t, object, stamps, safe_ticks, now_ticks);
 }
 
-void reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span *s,
-			       const uint64_t *dead, uint64_t safe_ticks, uint64_t now_ticks)
+uint64_t reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span *s,
+				   const uint64_t *dead, uint64_t safe_ticks, uint64_t now_ticks)
 {
 	struct reclaim_freed f = {.class = (enum obj_class)s->class};
 	const bool has_lives = f.class != OBJ_GARBAGE && (s->stamps || f.class == OBJ_ARRAY);
@@ -594,6 +594,7 @@ void reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span 
 		}
 	}
 	reclaim_account_freed(t, &f, now_ticks);
+	return f.n;
 }
 
 void reclaim_free_one(struct reclaim_thread *t, struct reclaim_freed *f, void *object,

@@ -335,9 +335,9 @@ void reclaim_free_one(struct reclaim_thread *t, struct reclaim_freed *f, void *o
 		      uint64_t safe_ticks, uint64_t now_ticks);
 void reclaim_free_end(struct reclaim_thread *t, struct reclaim_freed *f, uint64_t now_ticks);
 /* The bookkeeping alone, without heap_free(), of all objects of a span (heap_span.h) whose bit is set in `dead`: for
- * collectors that free them in bulk by heap_span_free_bits(), which zeroes their stamps too. */
-void reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span *s,
-			       const uint64_t *dead, uint64_t safe_ticks, uint64_t now_ticks);
+ * collectors that free them in bulk by heap_span_free_bits(), which zeroes their stamps too.  How many they are. */
+uint64_t reclaim_account_free_span(struct reclaim_thread *t, const struct heap_span *s,
+				   const uint64_t *dead, uint64_t safe_ticks, uint64_t now_ticks);
 
 /* What belongs to a bucket array and dies with it, beside the array: when each old bucket died (was
  * evacuated), which gives the class `evacuated bucket`, and what the map keeps.  The domain owns it from

@@ -181,20 +181,6 @@ static bool gc_sweep_dead(struct gc *gc, struct heap_span *s, uint64_t *dead)
 	return any != 0;
 }
 
-/* Account for every object of `dead`; the span's sweep is ours. */
-static uint64_t gc_sweep_account(struct gc *gc, struct gc_thread *g, struct heap_span *s,
-				 const uint64_t *dead, uint64_t now_ticks)
-{
-	const uint64_t safe_ticks =
-		load_relaxed(&gc->sweep.safe_ticks); /* relaxed: stands while we sweep */
-	uint64_t n = 0;
-
-	for (uint32_t w = 0; w < heap_span_n_words(s); w++)
-		n += (uint64_t)__builtin_popcountll(dead[w]);
-	reclaim_account_free_span(g->member.t, s, dead, safe_ticks, now_ticks);
-	return n;
-}
-
 /* A sweep ends: sg-1, which we made it, becomes sg. */
 static inline void gc_sweep_release(struct gc *gc, struct heap_span *s, uint32_t sg)
 {
@@ -246,7 +232,9 @@ static uint64_t gc_sweep_span(struct gc *gc, struct gc_thread *g, struct heap_sp
 	any = gc->kind->marks ? gc_mark_dead(gc, s, dead, &tally->false_bytes)
 			      : gc_sweep_dead(gc, s, dead);
 	if (any) {
-		n = gc_sweep_account(gc, g, s, dead, now_ticks);
+		/* relaxed: stands while we sweep */
+		n = reclaim_account_free_span(g->member.t, s, dead,
+					      load_relaxed(&gc->sweep.safe_ticks), now_ticks);
 		tally->n_freed += n;
 		tally->freed_bytes += n * gc_span_charge_bytes(s);
 	}
