@@ -5,8 +5,8 @@
  *
  *   HEAP_SPAN    spans of equal objects, in Go's size classes (runtime/sizeclasses.go, Go 1.19.8) over
  *                8 KiB pages of one reserved arena; everything that is known about an object (allocated,
- *                dead, mark and has-overflow bits, stamps, the strategy's node) lies in arrays beside
- *                the span, never in the object.  Objects above 32 KiB have a span of their own.
+ *                dead, mark and has-overflow bits, stamps, the strategy's node) lies beside the
+ *                objects, never in them.  Objects above 32 KiB have a span of their own.
  *   HEAP_MALLOC  malloc(), with the same facts in a prefix before the object, so that another
  *                allocator can be preloaded.
  *

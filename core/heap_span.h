@@ -14,8 +14,8 @@
  *                  test first); cleared by the sweep, which owns the span.
  *
  * The four words of 64 objects lie side by side: who needs one mostly needs another, and where a span has 64 objects or
- * fewer, as every span of buckets has, they lie in the span itself, in the line of its place: one line is all that
- * changes hands when another core sweeps it.
+ * fewer, as every span of buckets has, they lie in the span itself, in the line of its place: this one line is all that
+ * another core needs to find nothing dead.
  *
  *   overflow_bits  arrays only, one bit per bucket: its link is not null.  Written by the map.
  *   bucket_marks   arrays only, one bit per bucket: reached by the marker this cycle (coverage).
@@ -35,6 +35,9 @@
 #ifndef RECLAIMBENCH_HEAP_SPAN_H
 #define RECLAIMBENCH_HEAP_SPAN_H
 
+#include <assert.h>
+#include <stddef.h>
+
 #include "atomic.h"
 #include "heap.h"
 
@@ -45,8 +48,7 @@ struct heap_bits {
 	_Atomic(uint64_t) alloc, dead[2], mark;
 };
 
-/* Four cache lines: the shape, constant while the span exists; its place, and all that a sweep with nothing to free
- * touches; the rest; what the owner writes with each allocation.  All but the atomic members, the bits, the list's and
+/* Four cache lines: the shape, constant while the span exists; its place, and, where they fit, the bits; the rest; what the owner writes with each allocation.  All but the atomic members, the bits, the list's and
  * the owner's are constant while the span exists. */
 struct heap_span {
 	char *base;	       /* first object */
@@ -84,6 +86,9 @@ struct heap_span {
 	_Atomic(struct heap_cache *)
 		owner; /* the cache whose current span it is; written by its thread */
 };
+
+static_assert(sizeof(struct heap_span) == 256 && offsetof(struct heap_span, next) == 128,
+	      "the place and the first bits fill one line");
 
 /* The head of struct heap, open so that the look-ups below are inlined.  Constant after
  * heap_create(). */
@@ -157,7 +162,7 @@ static inline void heap_span_prefetch(const struct heap *h, uint32_t i)
 	__builtin_prefetch(&s->central_state, 1);
 }
 
-/* Free every object whose bit is set in `dead` (n_words words), all at once: reusable on return.  The
+/* Free every object whose bit is set in `dead` (heap_span_n_words() words), all at once: reusable on return.  The
  * caller owns the span's sweep; the span may be cached by another thread only if the caller has
  * established that the owner is parked.  A span that became empty goes back to the page heap (and must
  * not be touched any more: returns true), or stays as the spare of its class (false).  A cached or taken

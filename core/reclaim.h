@@ -57,7 +57,7 @@ enum reclaim_flags {
 	STALL_UNBOUNDED = 1 << 8,  /* one stalled thread holds back all memory */
 	NEVER_FREES = 1 << 9,	   /* leak */
 	SAFE_HIDDEN = 1 << 10,	   /* the library does not tell when an object became safe */
-	NEEDS_SPAN_HEAP = 1 << 11, /* needs bit arrays beside spans: alloc=malloc is refused */
+	NEEDS_SPAN_HEAP = 1 << 11, /* needs the bits that spans have: alloc=malloc is refused */
 };
 
 enum reclaim_option_type { OPT_COUNT, OPT_BYTES, OPT_TIME_NS, OPT_FRACTION, OPT_CHOICE, OPT_BOOL };

@@ -5,7 +5,7 @@
  * collector what died: retire is not passed on (TRACES), its stamps are never looked at to decide.  The proof
  * that nothing reachable is freed stands in gc/gc_mark.h, deviations from Go in gc/README.md.
  *
- * Progress: as sweepgen; while marking, writers execute the barrier (a bit set beside the span) and threads that
+ * Progress: as sweepgen; while marking, writers execute the barrier (a bit set in the span) and threads that
  * allocate faster than their share is marked work at their polls.  Reads execute nothing.
  */
 #include "mark.h"
@@ -64,9 +64,9 @@ uint64_t mark_safe_ticks(struct reclaim *r, void *object, const struct heap_stam
 
 static const struct reclaim_option mark_options[] = {
 	MARK_OPTIONS("all"),
-	GC_OPTION(
-		"bits", OPT_CHOICE, "", "side", "side|header|span", 0, 0, bits,
-		"where marks lie: beside the span, in the bucket's own line, one for a whole span"),
+	GC_OPTION("bits", OPT_CHOICE, "", "side", "side|header|span", 0, 0, bits,
+		  "where marks lie: beside the objects, in the bucket's own line, one for a whole "
+		  "span"),
 	GC_OPTION("shadow", OPT_BOOL, "", "off", NULL, 0, 0, shadow,
 		  "bits=span: count what is kept only because a neighbour lives (costs time)"),
 	GC_OPTION("mark_window", OPT_TIME_NS, "ns", "0", NULL, 0, 60e9, mark_window_ns,

@@ -18,7 +18,7 @@ static const struct scenario_entry {
 	int (*run)(struct scenario *s); /* NULL: scripts/matrices/NAME.ini */
 } scenario_list[] = {
 	{"granularity",
-	 "mark bit in the header, beside the span, one a span: bytes, time, false retention",
+	 "mark bit in the header, beside the objects, one a span: bytes, time, false retention",
 	 scenario_granularity},
 	{"mark-cost", "marking by occupancy, layout, barrier, evacuation progress, huge pages",
 	 scenario_mark_cost},
