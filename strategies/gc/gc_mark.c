@@ -168,7 +168,7 @@ static void gc_payloads_find_spans(const struct gc *gc, struct gc_payloads *p)
 		struct heap_span *s = heap_lookup_span(&look, (const void *)word);
 
 		__builtin_prefetch(s);
-		__builtin_prefetch((const char *)s + 64);
+		__builtin_prefetch((const void *)((uintptr_t)s + 64)); /* NULL: fetches nothing */
 		p->words[kept] = word;
 		p->spans[kept] = s;
 		kept += s != NULL;
