@@ -48,8 +48,8 @@ struct heap_bits {
 	_Atomic(uint64_t) alloc, dead[2], mark;
 };
 
-/* Four cache lines: the shape, constant while the span exists; its place, and, where they fit, the bits; the rest; what the owner writes with each allocation.  All but the atomic members, the bits, the list's and
- * the owner's are constant while the span exists. */
+/* Four cache lines: the shape; its place, and, where they fit, the bits; the rest; what the owner writes with each
+ * allocation.  All but the atomic members, the bits, the list's and the owner's are constant while the span exists. */
 struct heap_span {
 	char *base;	       /* first object */
 	uint64_t divide_magic; /* (offset * magic) >> 32 = object index; Go's divMul */

@@ -225,7 +225,7 @@ class placed
 // N_DEAD buckets, three cycles a round.  In the first two all are alive: `touched_span_ns` is of spans that were filled
 // just before, `span_ns` of spans that nobody has used since their last sweep.  In the third all are dead.
 // `is_apart`: the collector runs on another core than the allocator.  One line a span changes hands then, its place and
-// its bits, fetched 16 to 32 spans ahead.
+// its bits, fetched 16 spans ahead.
 static void sweep_against_malloc(benchmark::State &state, context &c, bool is_apart)
 {
 	placed place(is_apart);
