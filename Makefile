@@ -35,7 +35,7 @@ SANFLAGS_audit     := -DRECLAIMBENCH_AUDIT=1
 SANFLAGS_controls  := -DRECLAIMBENCH_AUDIT=1 -DRECLAIMBENCH_CONTROLS=1 -DRECLAIMBENCH_PERTURB=1
 # clang's; its main() is linked into the fuzz targets only.
 SANFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
-	-DRECLAIMBENCH_SANITIZED=1
+	-DRECLAIMBENCH_SANITIZED=1 -DRECLAIMBENCH_PERTURB=1 -DRECLAIMBENCH_FUZZ=1
 SANFLAGS := $(SANFLAGS_$(SAN))
 
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
@@ -105,7 +105,13 @@ $(B)/torture: $(B)/strategies/tests/torture/torture.o $(B)/strategies/tests/cont
 # Made-up bytes into the readers, and as operations on the map: scripts/fuzz builds and runs them with SAN=fuzz.
 FUZZ_BIN := $(patsubst %.c,$(B)/%,$(wildcard core/tests/fuzz/fuzz_*.c harness/tests/fuzz/fuzz_*.c))
 $(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/libharness.a $(B)/libreclaimbench.a
-	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(HARNESS_LIBS) $(STRATEGY_LIBS) \
+		$(LDLIBS)
+# The map's threads one at a time, on a clock of their own: core/tests/fuzz/schedule.h.
+SCHEDULED := $(addprefix pthread_,create join mutex_lock mutex_trylock mutex_unlock cond_wait cond_timedwait \
+	     cond_signal cond_broadcast) sched_yield clock_gettime
+$(B)/core/tests/fuzz/fuzz_map: $(B)/core/tests/fuzz/schedule.o
+$(B)/core/tests/fuzz/fuzz_map: LDLIBS += $(SCHEDULED:%=-Wl,--wrap=%)
 fuzz-targets: $(FUZZ_BIN)
 
 .PHONY: fuzz-targets all tests check check-long bench micro lint format plot install uninstall coverage torture controls \

@@ -2,10 +2,13 @@
 /* fuzz_map.c - bytes as operations on one map, checked against a plain array after each.
  *
  * A header of four bytes chooses strategy, mode, unlink policy, heap, hash, audit, and the allocation that fails;
- * then two or three bytes an operation.  Keys are few, so that chains, tombstones and growth are met soon; the
+ * then two or three bytes an operation.  From the end of the input: the seed of the schedule, how fast its clock goes,
+ * and a byte for each option of the strategy.  Keys are few, so that chains, tombstones and growth are met soon; the
  * run operations insert or delete many at once, so that a short input makes the table grow and shrink.  One thread
- * operates; what a strategy does in the background, it does here too.
+ * operates; what a strategy does in the background it does here too, one thread at a time (schedule.h), so that an
+ * input always does the same.  Except rcu and qsbr: their worker is liburcu's.
  */
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +17,7 @@
 
 #include "hmap.h"
 #include "registry.h"
+#include "schedule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,6 +39,7 @@ struct fuzz {
 	const uint8_t *data;
 	size_t left;
 	struct reclaim_config domain;
+	char options[1024];
 	struct hmap_config map;
 	struct reclaim *r;
 	struct reclaim_thread *t;
@@ -50,6 +55,11 @@ static unsigned fuzz_byte(struct fuzz *f)
 		return 0;
 	f->left--;
 	return *f->data++;
+}
+
+static unsigned fuzz_last_byte(struct fuzz *f)
+{
+	return f->left ? f->data[--f->left] : 0;
 }
 
 static uint64_t hash_low(uint64_t key, uint64_t seed)
@@ -268,6 +278,77 @@ static void fuzz_choose(struct fuzz *f, const struct clock *clock)
 				      .hash = hashes[more & 3]};
 }
 
+/* The `n`-th of "a|b|c", counted round. */
+static void fuzz_choice(char *text, size_t size, const char *choices, unsigned n)
+{
+	char copy[128], *left = copy, *choice;
+	unsigned n_choices = 1;
+
+	for (const char *p = choices; *p; p++)
+		n_choices += *p == '|';
+	snprintf(copy, sizeof(copy), "%s", choices);
+	choice = strsep(&left, "|");
+	for (n %= n_choices; n; n--)
+		choice = strsep(&left, "|");
+	snprintf(text, size, "%s", choice);
+}
+
+/* A value of option `o`: numbers small, large ones as likely as small ones. */
+static void fuzz_option_value(char *text, size_t size, const struct reclaim_option *o,
+			      unsigned draw)
+{
+	const double power = (double)(1u << (draw & 15));
+	double number = o->type == OPT_BYTES ? power * 4096 : power - 1;
+
+	if (o->type == OPT_BOOL || o->type == OPT_CHOICE) {
+		fuzz_choice(text, size, o->type == OPT_BOOL ? "off|on" : o->choices, draw);
+	} else if (o->choices && draw == 127) {
+		fuzz_choice(text, size, o->choices, 0);
+	} else if (o->type == OPT_FRACTION) {
+		number = o->max / power;
+		snprintf(text, size, "%.17g", number < o->min ? o->min : number);
+	} else {
+		if (o->type == OPT_TIME_NS)
+			number = o->min * power;
+		else if (!strcmp(o->unit, "processors") || !strcmp(o->unit, "threads"))
+			number = draw & 7;
+		if (number < o->min)
+			number = o->min;
+		snprintf(text, size, "%.0f%s", number > o->max ? o->max : number,
+			 o->type == OPT_TIME_NS ? "ns" : "");
+	}
+}
+
+/* What is not chosen is the default; but the heap is small, so cycles come often, and the processors are two,
+ * however many there are. */
+static const char *fuzz_default(const struct reclaim_option *o)
+{
+	return !strcmp(o->name, "gogc") ? "1" : !strcmp(o->name, "procs") ? "2" : NULL;
+}
+
+static void fuzz_options(struct fuzz *f)
+{
+	const struct reclaim_ops *ops = f->domain.ops;
+	size_t length = 0;
+
+	for (size_t i = 0; i < ops->n_options; i++) {
+		const struct reclaim_option *o = &ops->options[i];
+		const char *value = fuzz_default(o);
+		const unsigned draw = fuzz_last_byte(f);
+		char chosen[64];
+
+		if (draw >= 128) {
+			fuzz_option_value(chosen, sizeof(chosen), o, draw & 127);
+			value = chosen;
+		}
+		if (!value)
+			continue;
+		length += (size_t)snprintf(f->options + length, sizeof(f->options) - length,
+					   "%s%s=%s", length ? "," : "", o->name, value);
+	}
+	f->domain.options = length ? f->options : NULL;
+}
+
 /* Nothing is lost: what was allocated is freed, or the strategy never frees. */
 static void fuzz_end(struct fuzz *f)
 {
@@ -284,25 +365,22 @@ static void fuzz_end(struct fuzz *f)
 	}
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Threads made by the project are scheduled; the library's cannot be. */
+static bool fuzz_is_scheduled(const struct reclaim_ops *ops)
 {
-	static struct fuzz fuzz;
-	static struct clock clock;
-	struct fuzz *f = &fuzz;
-	char message[256] = "";
+	return !(ops->flags & BACKGROUND) || ops->gc_log;
+}
 
-	if (size < 5)
-		return 0;
-	/* Calibration takes 20 ms. */
-	if (!clock.name)
-		clock_init(&clock, false);
-	memset(f, 0, sizeof(*f));
-	f->data = data;
-	f->left = size;
-	fuzz_choose(f, &clock);
-	if (reclaim_create(&f->r, &f->domain, message, sizeof(message))) {
-		CHECK(f->domain.heap.fail_at && message[0]);
-		return 0;
+static void fuzz_run(struct fuzz *f)
+{
+	char message[256] = "";
+	const int err = reclaim_create(&f->r, &f->domain, message, sizeof(message));
+
+	if (err) {
+		/* Some options do not go together. */
+		CHECK(f->domain.heap.fail_at || (f->domain.options && err == -EINVAL));
+		CHECK(message[0]);
+		return;
 	}
 	f->t = reclaim_register(f->r, ROLE_MUTATOR);
 	CHECK(f->t || f->domain.heap.fail_at);
@@ -323,5 +401,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		reclaim_unregister(f->t);
 	}
 	reclaim_destroy(f->r);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct fuzz fuzz;
+	static struct clock clock;
+	struct fuzz *f = &fuzz;
+	uint64_t seed, step_ns, sum;
+
+	if (size < 5)
+		return 0;
+	/* Calibration takes 20 ms.  The schedule's clock is CLOCK_MONOTONIC's. */
+	if (!clock.name)
+		clock_init(&clock, true);
+	memset(f, 0, sizeof(*f));
+	f->data = data;
+	f->left = size;
+	fuzz_choose(f, &clock);
+	seed = fuzz_last_byte(f);
+	step_ns = UINT64_C(64) << fuzz_last_byte(f) % 8;
+	fuzz_options(f);
+	if (!fuzz_is_scheduled(f->domain.ops)) {
+		fuzz_run(f);
+		return 0;
+	}
+	schedule_begin(seed, step_ns);
+	fuzz_run(f);
+	sum = schedule_end();
+	if (getenv("FUZZ_SHOW")) /* what an input does, to look at */
+		fprintf(stderr, "%s:%s schedule %016llx\n", f->domain.ops->name,
+			f->domain.options ? f->domain.options : "", (unsigned long long)sum);
 	return 0;
 }

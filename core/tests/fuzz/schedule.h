@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* schedule.h - the threads of a test run one at a time, in an order drawn from a seed, on a clock of their own, so that
+ * one input always does the same: what a background thread does is found again, and kept.
+ *
+ * Between schedule_begin() and schedule_end() the calling thread and those it makes (and they make) are scheduled:
+ * exactly one runs, the others wait for their turn.  The turn changes hands where a thread waits, yields or ends, at
+ * some locks, and at atomic accesses (perturb.h), so spinning ends.  What is waited for with a time limit is late when
+ * nobody else can run: the clock jumps there.  Nobody can run and no limit: that is a deadlock, and the test aborts.
+ *
+ * Linked with -Wl,--wrap= for each function named __wrap_ in schedule.c; other threads, and all while nothing is
+ * scheduled, use the real ones.  Memory is sequentially consistent here: an order that is too weak is not found.
+ *
+ * Source of the idea: Musuvathi et al., Finding and Reproducing Heisenbugs in Concurrent Programs, OSDI 2008; here
+ * the order is random, not enumerated.
+ */
+#ifndef RECLAIMBENCH_SCHEDULE_H
+#define RECLAIMBENCH_SCHEDULE_H
+
+#include <stdint.h>
+
+/* On the only thread of the test.  The clock goes on by step_ns at each look at it and at each turn. */
+void schedule_begin(uint64_t seed, uint64_t step_ns);
+
+/* On the same thread; all others have been joined.  Returns a sum over every decision and the clock: the same input
+ * gives the same sum. */
+uint64_t schedule_end(void);
+
+#endif
