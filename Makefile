@@ -104,14 +104,21 @@ $(B)/torture: $(B)/strategies/tests/torture/torture.o $(B)/strategies/tests/cont
 
 # Made-up bytes into the readers, and as operations on the map: scripts/fuzz builds and runs them with SAN=fuzz.
 FUZZ_BIN := $(patsubst %.c,$(B)/%,$(wildcard core/tests/fuzz/fuzz_*.c harness/tests/fuzz/fuzz_*.c))
-$(FUZZ_BIN): $(B)/%: $(B)/%.o $(B)/libharness.a $(B)/libreclaimbench.a
-	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(HARNESS_LIBS) $(STRATEGY_LIBS) \
-		$(LDLIBS)
-# The map's threads one at a time, on a clock of their own: core/tests/fuzz/schedule.h.
+$(filter-out %/fuzz_map,$(FUZZ_BIN)): $(B)/%: $(B)/%.o $(B)/libharness.a $(B)/libreclaimbench.a
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
+# The map's threads one at a time, on a clock of their own (core/tests/fuzz/schedule.h): what our objects call is renamed,
+# so that libFuzzer's own calls are not meant.
 SCHEDULED := $(addprefix pthread_,create join mutex_lock mutex_trylock mutex_unlock cond_wait cond_timedwait \
 	     cond_signal cond_broadcast) sched_yield clock_gettime
-$(B)/core/tests/fuzz/fuzz_map: $(B)/core/tests/fuzz/schedule.o
-$(B)/core/tests/fuzz/fuzz_map: LDLIBS += $(SCHEDULED:%=-Wl,--wrap=%)
+OBJCOPY   ?= objcopy
+FUZZ_MAP  := $(B)/core/tests/fuzz/fuzz_map
+$(FUZZ_MAP).scheduled.o: $(FUZZ_MAP).o
+$(FUZZ_MAP).scheduled.a: $(B)/libreclaimbench.a
+$(FUZZ_MAP).scheduled.o $(FUZZ_MAP).scheduled.a: Makefile
+	$(Q)$(OBJCOPY) $(foreach name,$(SCHEDULED),--redefine-sym $(name)=scheduled_$(name)) \
+		$(filter-out Makefile,$^) $@
+$(FUZZ_MAP): $(FUZZ_MAP).scheduled.o $(B)/core/tests/fuzz/schedule.o $(FUZZ_MAP).scheduled.a
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(STRATEGY_LIBS) $(LDLIBS)
 fuzz-targets: $(FUZZ_BIN)
 
 .PHONY: fuzz-targets all tests check check-long bench micro lint format plot install uninstall coverage torture controls \
@@ -253,5 +260,5 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $(HARNESS_OBJ:.o=.d) $(MICRO_OBJ:.o=.d) $(TEST_SRC:%.c=$(B)/%.d) \
-	$(FUZZ_BIN:%=%.d) $(wildcard $(B)/strategies/tests/controls/*.d $(B)/strategies/tests/torture/*.d) \
+	$(FUZZ_BIN:%=%.d) $(FUZZ_MAP:%/fuzz_map=%/schedule.d) $(wildcard $(B)/strategies/tests/controls/*.d $(B)/strategies/tests/torture/*.d) \
 	$(B)/harness/main.d

@@ -56,8 +56,9 @@ static void gc_mark_in_windows(struct gc *gc, struct gc_thread *g)
 			gc->opt.window_stop && !gc_cycle_stop_world(gc, &asked, &stopped);
 
 		gc->cycle.n_windows++;
-		while (clock_monotonic_ns() - begin_ns < gc->opt.mark_window_ns &&
-		       gc_markers_step(gc, g))
+		/* A step at least: a window may be shorter than the way here. */
+		while (gc_markers_step(gc, g) &&
+		       clock_monotonic_ns() - begin_ns < gc->opt.mark_window_ns)
 			;
 		if (is_stopped)
 			gc_world_resume(&gc->world, 0, 0);

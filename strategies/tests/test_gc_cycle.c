@@ -302,6 +302,22 @@ static void test_false_retention(void **state)
 	end(&f);
 }
 
+/* ---------------------------------------------------------------- windows */
+
+/* A window that is over before the first look at the clock: marking goes on by a step each all the same. */
+static void test_window_of_no_length(void **state)
+{
+	struct fixture f = begin("mark", "trigger=hand,mark_window=1ns,mark_every=10us");
+	struct hmap *m = gc_test_map(f.r, f.t, HMAP_PAYLOAD);
+
+	(void)state;
+	fill(&f, m, 1000);
+	collect(&f);
+	assert_int_equal(gc_log_n_cycles(&f.gc->log), 1);
+	hmap_destroy(m, f.t);
+	end(&f);
+}
+
 /* ---------------------------------------------------------------- deaths inside marking */
 
 /* A value deleted while marking is on is shaded: it outlives this cycle and dies in the next. */
@@ -702,6 +718,7 @@ int main(void)
 		cmocka_unit_test(test_markers_take_no_place),
 		cmocka_unit_test(test_root_of_another_kind),
 		cmocka_unit_test(test_false_retention),
+		cmocka_unit_test(test_window_of_no_length),
 		cmocka_unit_test(test_death_in_marking),
 		cmocka_unit_test(test_thread_that_never_polls),
 		cmocka_unit_test(test_thread_offline),

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_map.c - bytes as operations on one map, checked against a plain array after each.
  *
- * A header of four bytes chooses strategy, mode, unlink policy, heap, hash, audit, and the allocation that fails;
- * then two or three bytes an operation.  From the end of the input: the seed of the schedule, how fast its clock goes,
- * and a byte for each option of the strategy.  Keys are few, so that chains, tombstones and growth are met soon; the
- * run operations insert or delete many at once, so that a short input makes the table grow and shrink.  One thread
- * operates; what a strategy does in the background it does here too, one thread at a time (schedule.h), so that an
- * input always does the same.  Except rcu and qsbr: their worker is liburcu's.
+ * A header of four bytes chooses strategy, one or two mutators, mode, unlink policy, heap, hash, audit, and the
+ * allocation that fails; then two bytes an operation.  From the end of the input: the seed of the schedule, how fast its
+ * clock goes, and a byte for each option a strategy may have.  Keys are few, so that chains, tombstones and growth are met
+ * soon; the run operations insert or delete many at once, so that a short input makes the table grow and shrink.
+ *
+ * Two mutators share the buckets, not the keys: each knows what it must find, and gets half of the operations.  They
+ * and what a strategy does in the background run one at a time (schedule.h), so that an input always does the same.
+ * Except rcu and qsbr: their worker is liburcu's, so there one mutator is alone with it.
  */
-#include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define RUN_KEYS 48u
 #define BATCH 16u
 #define ARENA ((size_t)64 << 20)
+#define N_OPTION_BYTES 30u
 
 #define CHECK(claim)                                                                               \
 	do {                                                                                       \
@@ -36,30 +39,37 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 	} while (0)
 
 struct fuzz {
-	const uint8_t *data;
-	size_t left;
 	struct reclaim_config domain;
 	char options[1024];
 	struct hmap_config map;
 	struct reclaim *r;
-	struct reclaim_thread *t;
 	struct hmap *m;
-	uint64_t model[N_KEYS]; /* 0: absent */
-	uint64_t n_live, n_written;
-	uint8_t visited[N_KEYS];
+	bool has_peer;
 };
 
-static unsigned fuzz_byte(struct fuzz *f)
+struct mutator {
+	struct fuzz *f;
+	const uint8_t *data;
+	size_t left;
+	struct reclaim_thread *t;
+	uint64_t first_key;
+	/* By key, counted from first_key. */
+	uint64_t model[N_KEYS]; /* 0: absent */
+	uint8_t visited[N_KEYS];
+	uint64_t n_live, n_written;
+};
+
+static unsigned fuzz_byte(struct mutator *u)
 {
-	if (!f->left)
+	if (!u->left)
 		return 0;
-	f->left--;
-	return *f->data++;
+	u->left--;
+	return *u->data++;
 }
 
-static unsigned fuzz_last_byte(struct fuzz *f)
+static unsigned fuzz_last_byte(struct mutator *u)
 {
-	return f->left ? f->data[--f->left] : 0;
+	return u->left ? u->data[--u->left] : 0;
 }
 
 static uint64_t hash_low(uint64_t key, uint64_t seed)
@@ -77,92 +87,101 @@ static uint64_t fuzz_value(const struct fuzz *f, uint64_t value)
 	return f->map.mode == HMAP_PAYLOAD ? *(const uint64_t *)(uintptr_t)value : value;
 }
 
-static void fuzz_insert(struct fuzz *f, uint64_t key)
+static void fuzz_insert(struct mutator *u, uint64_t key)
 {
-	const uint64_t value = ++f->n_written;
+	const uint64_t value = ++u->n_written;
 	enum hmap_result result;
 
-	reclaim_enter(f->t);
-	result = hmap_insert(f->m, f->t, key, value);
-	reclaim_exit(f->t);
-	reclaim_poll(f->t);
+	reclaim_enter(u->t);
+	result = hmap_insert(u->f->m, u->t, u->first_key + key, value);
+	reclaim_exit(u->t);
+	reclaim_poll(u->t);
 	if (result == HMAP_NO_MEMORY) {
-		CHECK(f->domain.heap.fail_at);
+		CHECK(u->f->domain.heap.fail_at);
 		return;
 	}
-	CHECK(result == (f->model[key] ? HMAP_REPLACED : HMAP_INSERTED));
-	f->n_live += result == HMAP_INSERTED;
-	f->model[key] = value;
+	CHECK(result == (u->model[key] ? HMAP_REPLACED : HMAP_INSERTED));
+	u->n_live += result == HMAP_INSERTED;
+	u->model[key] = value;
 }
 
-static void fuzz_delete(struct fuzz *f, uint64_t key)
+static void fuzz_delete(struct mutator *u, uint64_t key)
 {
 	bool found;
 
-	reclaim_enter(f->t);
-	found = hmap_delete(f->m, f->t, key);
-	reclaim_exit(f->t);
-	reclaim_poll(f->t);
-	CHECK(found == !!f->model[key]);
-	f->n_live -= found;
-	f->model[key] = 0;
+	reclaim_enter(u->t);
+	found = hmap_delete(u->f->m, u->t, u->first_key + key);
+	reclaim_exit(u->t);
+	reclaim_poll(u->t);
+	CHECK(found == !!u->model[key]);
+	u->n_live -= found;
+	u->model[key] = 0;
 }
 
-static void fuzz_get(struct fuzz *f, uint64_t key)
+static void fuzz_get(struct mutator *u, uint64_t key)
 {
 	uint64_t value = 0;
 	bool found;
 
-	reclaim_enter(f->t);
-	found = hmap_get(f->m, f->t, key, &value);
-	CHECK(found == !!f->model[key]);
-	CHECK(!found || fuzz_value(f, value) == f->model[key]);
-	reclaim_exit(f->t);
+	reclaim_enter(u->t);
+	found = hmap_get(u->f->m, u->t, u->first_key + key, &value);
+	CHECK(found == !!u->model[key]);
+	CHECK(!found || fuzz_value(u->f, value) == u->model[key]);
+	reclaim_exit(u->t);
 }
 
-static void fuzz_get_batch(struct fuzz *f, uint64_t first)
+static void fuzz_get_batch(struct mutator *u, uint64_t first)
 {
 	uint64_t keys[BATCH], values[BATCH];
 	bool found[BATCH];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < BATCH; i++)
-		keys[i] = (first + i * 7) % N_KEYS;
-	reclaim_enter(f->t);
-	CHECK(hmap_get_batch(f->m, f->t, keys, BATCH, values, found) <= BATCH);
+		keys[i] = u->first_key + (first + i * 7) % N_KEYS;
+	reclaim_enter(u->t);
+	CHECK(hmap_get_batch(u->f->m, u->t, keys, BATCH, values, found) <= BATCH);
 	for (unsigned i = 0; i < BATCH; i++) {
-		CHECK(found[i] == !!f->model[keys[i]]);
-		CHECK(!found[i] || !values[i] || fuzz_value(f, values[i]) == f->model[keys[i]]);
+		const uint64_t expected = u->model[keys[i] - u->first_key];
+
+		CHECK(found[i] == !!expected);
+		CHECK(!found[i] || !values[i] || fuzz_value(u->f, values[i]) == expected);
 		n += found[i];
 	}
-	CHECK(n <= f->n_live);
-	reclaim_exit(f->t);
+	CHECK(n <= u->n_live);
+	reclaim_exit(u->t);
 }
 
 static bool fuzz_visit(void *ctx, uint64_t key, uint64_t value)
 {
-	struct fuzz *f = ctx;
+	struct mutator *u = ctx;
+	const uint64_t i = key - u->first_key;
 
-	CHECK(key < N_KEYS && f->model[key] && fuzz_value(f, value) == f->model[key]);
-	f->visited[key] = 1;
+	CHECK(key < 2 * N_KEYS);
+	if (i >= N_KEYS) {
+		CHECK(u->f->has_peer);
+		return true;
+	}
+	CHECK(u->model[i] && fuzz_value(u->f, value) == u->model[i]);
+	u->visited[i] = 1;
 	return true;
 }
 
-static void fuzz_range(struct fuzz *f)
+static void fuzz_range(struct mutator *u)
 {
-	memset(f->visited, 0, sizeof(f->visited));
-	reclaim_enter(f->t);
-	hmap_range(f->m, f->t, fuzz_visit, f);
-	reclaim_exit(f->t);
+	memset(u->visited, 0, sizeof(u->visited));
+	reclaim_enter(u->t);
+	hmap_range(u->f->m, u->t, fuzz_visit, u);
+	reclaim_exit(u->t);
 	for (unsigned k = 0; k < N_KEYS; k++)
-		CHECK(f->visited[k] == !!f->model[k]);
+		CHECK(u->visited[k] == !!u->model[k]);
 }
 
-static void fuzz_validate(struct fuzz *f)
+/* Alone. */
+static void fuzz_validate(struct fuzz *f, uint64_t n_live)
 {
 	char message[256] = "";
 
-	CHECK(hmap_count(f->m) == f->n_live);
+	CHECK(hmap_count(f->m) == n_live);
 	/* An allocation that failed inside an operation may leave the map as it was, never invalid. */
 	if (hmap_validate(f->m, message, sizeof(message))) {
 		fprintf(stderr, "%s: %s\n", f->domain.ops->name, message);
@@ -170,78 +189,81 @@ static void fuzz_validate(struct fuzz *f)
 	}
 }
 
-static void fuzz_clear(struct fuzz *f)
+/* Alone. */
+static void fuzz_clear(struct mutator *u)
 {
-	const bool cleared = hmap_clear(f->m, f->t);
+	const bool cleared = hmap_clear(u->f->m, u->t);
 
-	reclaim_poll(f->t);
+	reclaim_poll(u->t);
 	if (!cleared) {
-		CHECK(f->domain.heap.fail_at); /* nothing changed, for want of memory */
+		CHECK(u->f->domain.heap.fail_at); /* nothing changed, for want of memory */
 		return;
 	}
-	memset(f->model, 0, sizeof(f->model));
-	f->n_live = 0;
+	memset(u->model, 0, sizeof(u->model));
+	u->n_live = 0;
 }
 
 /* The thread leaves and joins again. */
-static void fuzz_rejoin(struct fuzz *f)
+static void fuzz_rejoin(struct mutator *u)
 {
-	reclaim_unregister(f->t);
-	f->t = reclaim_register(f->r, ROLE_MUTATOR);
-	CHECK(f->t || f->domain.heap.fail_at);
+	reclaim_unregister(u->t);
+	u->t = reclaim_register(u->f->r, ROLE_MUTATOR);
+	CHECK(u->t || u->f->domain.heap.fail_at);
 }
 
-static void fuzz_step(struct fuzz *f)
+static void fuzz_step(struct mutator *u)
 {
-	const unsigned op = fuzz_byte(f);
-	const uint64_t key = (fuzz_byte(f) | (op & 1) << 8) % N_KEYS;
+	const unsigned op = fuzz_byte(u);
+	const uint64_t key = (fuzz_byte(u) | (op & 1) << 8) % N_KEYS;
+	const bool is_alone = !u->f->has_peer;
 
 	switch (op >> 1 & 15) {
 	case 0:
 		for (unsigned i = 0; i < RUN_KEYS; i++)
-			fuzz_insert(f, (key + i) % N_KEYS);
+			fuzz_insert(u, (key + i) % N_KEYS);
 		break;
 	case 1:
 		for (unsigned i = 0; i < RUN_KEYS; i++)
-			fuzz_delete(f, (key + i) % N_KEYS);
+			fuzz_delete(u, (key + i) % N_KEYS);
 		break;
 	case 2:
-		fuzz_range(f);
+		fuzz_range(u);
 		break;
 	case 3:
-		fuzz_get_batch(f, key);
+		fuzz_get_batch(u, key);
 		break;
 	case 4:
-		fuzz_validate(f);
+		if (is_alone)
+			fuzz_validate(u->f, u->n_live);
 		break;
 	case 5:
-		if (op & 64)
-			fuzz_clear(f);
+		if (is_alone && op & 64)
+			fuzz_clear(u);
 		break;
 	case 6:
-		reclaim_offline(f->t);
-		reclaim_online(f->t);
+		reclaim_offline(u->t);
+		reclaim_online(u->t);
 		break;
 	case 7:
-		if (f->domain.ops->collect)
-			f->domain.ops->collect(f->t);
+		if (u->f->domain.ops->collect)
+			u->f->domain.ops->collect(u->t);
 		break;
 	case 8:
-		fuzz_rejoin(f);
+		fuzz_rejoin(u);
 		break;
 	case 9:
-		reclaim_garbage(f->t, 16 + key * 64);
-		reclaim_poll(f->t);
+		reclaim_garbage(u->t, 16 + key * 64);
+		reclaim_poll(u->t);
 		break;
 	case 10:
 	case 11:
-		fuzz_delete(f, key);
+		fuzz_delete(u, key);
 		break;
 	case 12:
-		fuzz_get(f, key);
+		fuzz_get(u, key);
 		break;
 	default:
-		fuzz_insert(f, key);
+		fuzz_insert(u, key);
 	}
 }
 
@@ -252,11 +274,11 @@ static void fuzz_on_fault(void *ctx, enum audit_fault fault, const char *what)
 	abort();
 }
 
-static void fuzz_choose(struct fuzz *f, const struct clock *clock)
+static void fuzz_choose(struct fuzz *f, struct mutator *u, const struct clock *clock)
 {
 	static hmap_hash_fn *const hashes[] = {NULL, hash_plain, hash_low, hash_low};
-	const unsigned strategy = fuzz_byte(f), how = fuzz_byte(f), more = fuzz_byte(f),
-		       fail = fuzz_byte(f);
+	const unsigned strategy = fuzz_byte(u), how = fuzz_byte(u), more = fuzz_byte(u),
+		       fail = fuzz_byte(u);
 
 	f->domain =
 		(struct reclaim_config){.ops = reclaim_strategies[strategy % reclaim_n_strategies],
@@ -293,7 +315,7 @@ static void fuzz_choice(char *text, size_t size, const char *choices, unsigned n
 	snprintf(text, size, "%s", choice);
 }
 
-/* A value of option `o`: numbers small, large ones as likely as small ones. */
+/* A value of option `o`; of numbers, each power of two is as likely as the next. */
 static void fuzz_option_value(char *text, size_t size, const struct reclaim_option *o,
 			      unsigned draw)
 {
@@ -309,8 +331,10 @@ static void fuzz_option_value(char *text, size_t size, const struct reclaim_opti
 		snprintf(text, size, "%.17g", number < o->min ? o->min : number);
 	} else {
 		if (o->type == OPT_TIME_NS)
-			number = o->min * power;
-		else if (!strcmp(o->unit, "processors") || !strcmp(o->unit, "threads"))
+			number = (o->min > 0 ? o->min : 10000) * power;
+		else if (!strcmp(o->unit, "processors"))
+			number = 1 + (draw & 7); /* 0 asks the machine */
+		else if (!strcmp(o->unit, "threads"))
 			number = draw & 7;
 		if (number < o->min)
 			number = o->min;
@@ -326,18 +350,19 @@ static const char *fuzz_default(const struct reclaim_option *o)
 	return !strcmp(o->name, "gogc") ? "1" : !strcmp(o->name, "procs") ? "2" : NULL;
 }
 
-static void fuzz_options(struct fuzz *f)
+static void fuzz_options(struct fuzz *f, struct mutator *u)
 {
 	const struct reclaim_ops *ops = f->domain.ops;
 	size_t length = 0;
 
-	for (size_t i = 0; i < ops->n_options; i++) {
-		const struct reclaim_option *o = &ops->options[i];
-		const char *value = fuzz_default(o);
-		const unsigned draw = fuzz_last_byte(f);
+	CHECK(ops->n_options <= N_OPTION_BYTES);
+	for (size_t i = 0; i < N_OPTION_BYTES; i++) {
+		const unsigned draw = fuzz_last_byte(u);
+		const struct reclaim_option *o = i < ops->n_options ? &ops->options[i] : NULL;
+		const char *value = o ? fuzz_default(o) : NULL;
 		char chosen[64];
 
-		if (draw >= 128) {
+		if (o && draw >= 128) {
 			fuzz_option_value(chosen, sizeof(chosen), o, draw & 127);
 			value = chosen;
 		}
@@ -350,13 +375,13 @@ static void fuzz_options(struct fuzz *f)
 }
 
 /* Nothing is lost: what was allocated is freed, or the strategy never frees. */
-static void fuzz_end(struct fuzz *f)
+static void fuzz_end(struct fuzz *f, struct reclaim_thread *t)
 {
 	struct reclaim_totals sum;
 
 	if (f->m)
-		hmap_destroy(f->m, f->t);
-	f->domain.ops->drain(f->t);
+		hmap_destroy(f->m, t);
+	f->domain.ops->drain(t);
 	reclaim_totals(f->r, &sum);
 	for (unsigned c = 0; c < OBJ_N_CLASSES; c++) {
 		CHECK(sum.n_freed[c] <= sum.n_allocated[c]);
@@ -365,40 +390,85 @@ static void fuzz_end(struct fuzz *f)
 	}
 }
 
-/* Threads made by the project are scheduled; the library's cannot be. */
+/* Threads made by the project are scheduled; liburcu's cannot be. */
 static bool fuzz_is_scheduled(const struct reclaim_ops *ops)
 {
-	return !(ops->flags & BACKGROUND) || ops->gc_log;
+	return strcmp(ops->name, "rcu") != 0 && strcmp(ops->name, "qsbr") != 0;
 }
 
-static void fuzz_run(struct fuzz *f)
+static void mutator_run(struct mutator *u)
 {
-	char message[256] = "";
-	const int err = reclaim_create(&f->r, &f->domain, message, sizeof(message));
+	for (unsigned i = 0; u->f->m && u->t && u->left && i < MAX_OPS; i++)
+		fuzz_step(u);
+	if (u->f->m && u->t)
+		fuzz_range(u);
+}
 
-	if (err) {
-		/* Some options do not go together. */
-		CHECK(f->domain.heap.fail_at || (f->domain.options && err == -EINVAL));
-		CHECK(message[0]);
+static void *peer_main(void *arg)
+{
+	struct mutator *u = arg;
+
+	u->t = reclaim_register(u->f->r, ROLE_MUTATOR);
+	CHECK(u->t || u->f->domain.heap.fail_at);
+	mutator_run(u);
+	if (u->t)
+		reclaim_unregister(u->t);
+	return NULL;
+}
+
+/* The operations, by one mutator, or half of them by another. */
+static void fuzz_operate(struct fuzz *f, struct mutator *u)
+{
+	static struct mutator peer;
+	pthread_t thread;
+	int err;
+
+	if (!f->has_peer) {
+		mutator_run(u);
+		if (u->t)
+			fuzz_validate(f, u->n_live);
 		return;
 	}
-	f->t = reclaim_register(f->r, ROLE_MUTATOR);
-	CHECK(f->t || f->domain.heap.fail_at);
-	if (f->t && hmap_create(&f->m, f->r, f->t, &f->map)) {
+	memset(&peer, 0, sizeof(peer));
+	peer.f = f;
+	peer.first_key = N_KEYS;
+	peer.left = u->left / 2;
+	u->left -= peer.left;
+	peer.data = u->data + u->left;
+	err = pthread_create(&thread, NULL, peer_main, &peer);
+	CHECK(!err);
+	mutator_run(u);
+	/* No one waits for a thread that waits for another. */
+	if (u->t)
+		reclaim_offline(u->t);
+	pthread_join(thread, NULL);
+	if (u->t) {
+		reclaim_online(u->t);
+		fuzz_validate(f, u->n_live + peer.n_live);
+	}
+}
+
+static void fuzz_run(struct fuzz *f, struct mutator *u)
+{
+	char message[256] = "";
+
+	if (reclaim_create(&f->r, &f->domain, message, sizeof(message))) {
+		CHECK(f->domain.heap.fail_at && message[0]);
+		return;
+	}
+	u->t = reclaim_register(f->r, ROLE_MUTATOR);
+	CHECK(u->t || f->domain.heap.fail_at);
+	if (u->t && hmap_create(&f->m, f->r, u->t, &f->map)) {
 		CHECK(f->domain.heap.fail_at);
 		f->m = NULL;
 	}
-	for (unsigned i = 0; f->m && f->t && f->left && i < MAX_OPS; i++)
-		fuzz_step(f);
-	if (f->t && f->m) {
-		fuzz_validate(f);
-		fuzz_range(f);
-	}
-	if (!f->t)
-		f->t = reclaim_register(f->r, ROLE_MUTATOR);
-	if (f->t) {
-		fuzz_end(f);
-		reclaim_unregister(f->t);
+	if (f->m)
+		fuzz_operate(f, u);
+	if (!u->t)
+		u->t = reclaim_register(f->r, ROLE_MUTATOR);
+	if (u->t) {
+		fuzz_end(f, u->t);
+		reclaim_unregister(u->t);
 	}
 	reclaim_destroy(f->r);
 }
@@ -406,31 +476,33 @@ static void fuzz_run(struct fuzz *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct fuzz fuzz;
+	static struct mutator mutator;
 	static struct clock clock;
 	struct fuzz *f = &fuzz;
+	struct mutator *u = &mutator;
 	uint64_t seed, step_ns, sum;
 
 	if (size < 5)
 		return 0;
-	/* Calibration takes 20 ms.  The schedule's clock is CLOCK_MONOTONIC's. */
-	if (!clock.name)
+	if (!clock.name) /* CLOCK_MONOTONIC: the schedule's */
 		clock_init(&clock, true);
 	memset(f, 0, sizeof(*f));
-	f->data = data;
-	f->left = size;
-	fuzz_choose(f, &clock);
-	seed = fuzz_last_byte(f);
-	step_ns = UINT64_C(64) << fuzz_last_byte(f) % 8;
-	fuzz_options(f);
+	*u = (struct mutator){.f = f, .data = data, .left = size};
+	fuzz_choose(f, u, &clock);
+	seed = fuzz_last_byte(u);
+	step_ns = UINT64_C(64) << fuzz_last_byte(u) % 8;
+	fuzz_options(f, u);
 	if (!fuzz_is_scheduled(f->domain.ops)) {
-		fuzz_run(f);
+		fuzz_run(f, u);
 		return 0;
 	}
+	f->has_peer = data[0] / reclaim_n_strategies % 2;
 	schedule_begin(seed, step_ns);
-	fuzz_run(f);
+	fuzz_run(f, u);
 	sum = schedule_end();
 	if (getenv("FUZZ_SHOW")) /* what an input does, to look at */
-		fprintf(stderr, "%s:%s schedule %016llx\n", f->domain.ops->name,
-			f->domain.options ? f->domain.options : "", (unsigned long long)sum);
+		fprintf(stderr, "%s:%s, %d mutators, schedule %016llx\n", f->domain.ops->name,
+			f->domain.options ? f->domain.options : "", 1 + f->has_peer,
+			(unsigned long long)sum);
 	return 0;
 }

@@ -13,9 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "perturb.h"
 #include "schedule.h"
@@ -25,7 +23,9 @@
 
 #define NO_LIMIT UINT64_MAX
 #define MAX_RUNNERS 64
-#define MAX_JUMPS 100000u
+/* More than any input needs; and longer than any wait but that for a cycle that is forced after two minutes. */
+#define MAX_JUMPS 5000u
+#define MAX_JUMP_NS UINT64_C(10000000000)
 
 struct runner {
 	pthread_t thread;
@@ -42,38 +42,26 @@ static struct {
 	unsigned n_runners; /* slots in use are below it */
 	uint64_t random, now_ns, step_ns, sum;
 	unsigned n_jumps;
+	cpu_set_t processors; /* those of the calling thread before */
 } schedule;
 static _Thread_local struct runner *self; /* NULL: this thread is not scheduled */
 
 _Thread_local struct perturb perturb_self;
 
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
-			  void *arg);
-int __real_pthread_join(pthread_t thread, void **result);
-int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
-int __real_pthread_mutex_trylock(pthread_mutex_t *mutex);
-int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
-int __real_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
-int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-				  const struct timespec *until);
-int __real_pthread_cond_signal(pthread_cond_t *cond);
-int __real_pthread_cond_broadcast(pthread_cond_t *cond);
-int __real_sched_yield(void);
-int __real_clock_gettime(clockid_t clock, struct timespec *ts);
-
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
-			  void *arg);
-int __wrap_pthread_join(pthread_t thread, void **result);
-int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex);
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex);
-int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-				  const struct timespec *until);
-int __wrap_pthread_cond_signal(pthread_cond_t *cond);
-int __wrap_pthread_cond_broadcast(pthread_cond_t *cond);
-int __wrap_sched_yield(void);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
+/* In place of the functions they are named after: the Makefile renames what the library calls. */
+int scheduled_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			     void *arg);
+int scheduled_pthread_join(pthread_t thread, void **result);
+int scheduled_pthread_mutex_lock(pthread_mutex_t *mutex);
+int scheduled_pthread_mutex_trylock(pthread_mutex_t *mutex);
+int scheduled_pthread_mutex_unlock(pthread_mutex_t *mutex);
+int scheduled_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
+int scheduled_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				     const struct timespec *until);
+int scheduled_pthread_cond_signal(pthread_cond_t *cond);
+int scheduled_pthread_cond_broadcast(pthread_cond_t *cond);
+int scheduled_sched_yield(void);
+int scheduled_clock_gettime(clockid_t clock, struct timespec *ts);
 
 /* ---------------------------------------------------------------- whose turn it is */
 
@@ -86,12 +74,22 @@ static uint64_t schedule_draw(uint64_t below)
 	return (schedule.random * UINT64_C(0x2545f4914f6cdd1d) >> 32) % below;
 }
 
+/* One of `n`, added to the sum. */
+static unsigned schedule_choose(unsigned n)
+{
+	const unsigned i = n > 1 ? (unsigned)schedule_draw(n) : 0;
+
+	schedule.sum = (schedule.sum ^ i ^ schedule.now_ns) * UINT64_C(0x9e3779b97f4a7c15);
+	return i;
+}
+
 static bool runner_can_run(const struct runner *r)
 {
 	return r->is_used && !r->has_ended && (!r->waits_for || r->until_ns <= schedule.now_ns);
 }
 
-/* Nobody can run: on to the first time limit. */
+/* Nobody can run: on to the first time limit.  A thread that looks at the time now and then does not end a wait of
+ * others for ever, and a cycle that comes after minutes is no answer to a wake-up that was lost. */
 static void schedule_jump(void)
 {
 	uint64_t first = NO_LIMIT;
@@ -102,9 +100,9 @@ static void schedule_jump(void)
 		if (r->is_used && !r->has_ended && r->until_ns < first)
 			first = r->until_ns;
 	}
-	/* Threads that look at the time now and then do not end a wait of others for ever. */
-	if (first == NO_LIMIT || ++schedule.n_jumps > MAX_JUMPS) {
-		fprintf(stderr, "not so: some thread can go on (all wait: a deadlock)\n");
+	if (first == NO_LIMIT || first - schedule.now_ns > MAX_JUMP_NS ||
+	    ++schedule.n_jumps > MAX_JUMPS) {
+		fprintf(stderr, "not so: some thread can go on (a deadlock, or a lost wake-up)\n");
 		abort();
 	}
 	schedule.now_ns = first;
@@ -227,11 +225,23 @@ static struct runner *runner_make(void)
 	abort();
 }
 
+/* One thread runs at a time: on one processor, handing over the turn takes a third of the time. */
+static void schedule_pin(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET((unsigned)sched_getcpu(), &one);
+	sched_getaffinity(0, sizeof(schedule.processors), &schedule.processors);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
 void schedule_begin(uint64_t seed, uint64_t step_ns)
 {
 	struct runner *r;
 
 	memset(&schedule, 0, sizeof(schedule));
+	schedule_pin();
 	schedule.random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	schedule.now_ns = 1000000000;
 	schedule.step_ns = step_ns;
@@ -249,6 +259,7 @@ uint64_t schedule_end(void)
 			abort();
 		}
 	sem_destroy(&schedule.runners[0].turn);
+	sched_setaffinity(0, sizeof(schedule.processors), &schedule.processors);
 	return schedule.sum;
 }
 
@@ -270,37 +281,40 @@ static void *runner_main(void *arg)
 	return result;
 }
 
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
-			  void *arg)
+int scheduled_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *),
+			     void *arg)
 {
 	struct runner *r;
 	int err;
 
 	if (!self)
-		return __real_pthread_create(thread, attr, start, arg);
+		return pthread_create(thread, attr, start, arg);
 	r = runner_make();
 	r->start = start;
 	r->arg = arg;
-	err = __real_pthread_create(&r->thread, attr, runner_main, r);
+	err = pthread_create(&r->thread, attr, runner_main, r);
 	*thread = r->thread;
 	r->is_used = !err;
 	return err;
 }
 
-int __wrap_pthread_join(pthread_t thread, void **result)
+int scheduled_pthread_join(pthread_t thread, void **result)
 {
 	struct runner *r = NULL;
+	int err;
 
 	for (unsigned i = 0; self && i < schedule.n_runners; i++)
 		if (schedule.runners[i].is_used &&
 		    pthread_equal(schedule.runners[i].thread, thread))
 			r = &schedule.runners[i];
-	if (r) {
-		while (!r->has_ended)
-			schedule_wait(r, NO_LIMIT);
-		r->is_used = false;
-	}
-	return __real_pthread_join(thread, result);
+	if (!r)
+		return pthread_join(thread, result);
+	while (!r->has_ended)
+		schedule_wait(r, NO_LIMIT);
+	err = pthread_join(thread, result);
+	sem_destroy(&r->turn);
+	r->is_used = false;
+	return err;
 }
 
 /* ---------------------------------------------------------------- locks and conditions */
@@ -312,26 +326,28 @@ static void schedule_sometimes(void)
 		schedule_turn();
 }
 
-int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
+int scheduled_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
+	int err;
+
 	if (!self)
-		return __real_pthread_mutex_lock(mutex);
+		return pthread_mutex_lock(mutex);
 	schedule_sometimes();
-	while (__real_pthread_mutex_trylock(mutex))
+	while ((err = pthread_mutex_trylock(mutex)) == EBUSY)
 		schedule_wait(mutex, NO_LIMIT);
-	return 0;
+	return err;
 }
 
-int __wrap_pthread_mutex_trylock(pthread_mutex_t *mutex)
+int scheduled_pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
 	if (self)
 		schedule_sometimes();
-	return __real_pthread_mutex_trylock(mutex);
+	return pthread_mutex_trylock(mutex);
 }
 
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
+int scheduled_pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-	const int err = __real_pthread_mutex_unlock(mutex);
+	const int err = pthread_mutex_unlock(mutex);
 
 	if (self) {
 		schedule_wake(mutex);
@@ -344,78 +360,81 @@ static int schedule_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, uint
 {
 	bool is_late;
 
-	__real_pthread_mutex_unlock(mutex);
+	pthread_mutex_unlock(mutex);
 	schedule_wake(mutex);
 	is_late = schedule_wait(cond, until_ns);
-	__wrap_pthread_mutex_lock(mutex);
+	scheduled_pthread_mutex_lock(mutex);
 	return is_late ? ETIMEDOUT : 0;
 }
 
-int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+int scheduled_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
-	return self ? schedule_cond_wait(cond, mutex, NO_LIMIT)
-		    : __real_pthread_cond_wait(cond, mutex);
+	return self ? schedule_cond_wait(cond, mutex, NO_LIMIT) : pthread_cond_wait(cond, mutex);
 }
 
 /* Every condition that is waited for with a limit here goes by CLOCK_MONOTONIC. */
-int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-				  const struct timespec *until)
+int scheduled_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				     const struct timespec *until)
 {
 	if (!self)
-		return __real_pthread_cond_timedwait(cond, mutex, until);
+		return pthread_cond_timedwait(cond, mutex, until);
 	return schedule_cond_wait(cond, mutex,
 				  (uint64_t)until->tv_sec * 1000000000u + (uint64_t)until->tv_nsec);
 }
 
-int __wrap_pthread_cond_signal(pthread_cond_t *cond)
+int scheduled_pthread_cond_signal(pthread_cond_t *cond)
 {
 	struct runner *waiting[MAX_RUNNERS];
 	unsigned n = 0;
 
 	if (!self)
-		return __real_pthread_cond_signal(cond);
+		return pthread_cond_signal(cond);
 	for (unsigned i = 0; i < schedule.n_runners; i++)
 		if (schedule.runners[i].waits_for == cond)
 			waiting[n++] = &schedule.runners[i];
 	if (n)
-		waiting[n > 1 ? schedule_draw(n) : 0]->waits_for = NULL;
+		waiting[schedule_choose(n)]->waits_for = NULL;
 	return 0;
 }
 
-int __wrap_pthread_cond_broadcast(pthread_cond_t *cond)
+int scheduled_pthread_cond_broadcast(pthread_cond_t *cond)
 {
 	if (!self)
-		return __real_pthread_cond_broadcast(cond);
+		return pthread_cond_broadcast(cond);
 	schedule_wake(cond);
 	return 0;
 }
 
-int __wrap_sched_yield(void)
+int scheduled_sched_yield(void)
 {
 	if (!self)
-		return __real_sched_yield();
+		return sched_yield();
 	schedule_turn();
 	return 0;
 }
 
 /* ---------------------------------------------------------------- time */
 
-int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
+/* Every clock is the same here, a thread's own included. */
+int scheduled_clock_gettime(clockid_t clock, struct timespec *ts)
 {
 	if (!self)
-		return __real_clock_gettime(clock, ts);
+		return clock_gettime(clock, ts);
 	schedule.now_ns += schedule.step_ns;
 	*ts = (struct timespec){.tv_sec = (time_t)(schedule.now_ns / 1000000000u),
 				.tv_nsec = (long)(schedule.now_ns % 1000000000u)};
 	return 0;
 }
 
-/* liburcu's worker sleeps 10 ms between two batches: a fuzzer has better use for them. */
+/* In place of the C library's.  liburcu's worker sleeps 10 ms between two batches: a fuzzer has better use for them. */
 int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
-	if (!n)
-		return __real_sched_yield();
-	return (int)syscall(SYS_poll, fds, n, timeout_ms);
+	const struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+					 .tv_nsec = timeout_ms % 1000 * 1000000};
+
+	if (!n && timeout_ms >= 0)
+		return sched_yield();
+	return ppoll(fds, n, timeout_ms < 0 ? NULL : &timeout, NULL);
 }
 
 #pragma clang attribute pop

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* schedule.h - the threads of a test run one at a time, in an order drawn from a seed, on a clock of their own, so that
- * one input always does the same: what a background thread does is found again, and kept.
+ * an input does the same each time: what a background thread does is found again, and kept.
  *
  * Between schedule_begin() and schedule_end() the calling thread and those it makes (and they make) are scheduled:
  * exactly one runs, the others wait for their turn.  The turn changes hands where a thread waits, yields or ends, at
- * some locks, and at atomic accesses (perturb.h), so spinning ends.  What is waited for with a time limit is late when
- * nobody else can run: the clock jumps there.  Nobody can run and no limit: that is a deadlock, and the test aborts.
+ * some locks, and at atomic accesses (perturb.h), so spinning ends.  A wait with a time limit is late once the clock has
+ * passed it; when nobody can run, the clock jumps to the first limit.  No limit, one far away, or jumps without end:
+ * that is a deadlock or a lost wake-up, and the test aborts.
  *
- * Linked with -Wl,--wrap= for each function named __wrap_ in schedule.c; other threads, and all while nothing is
- * scheduled, use the real ones.  Memory is sequentially consistent here: an order that is too weak is not found.
+ * The Makefile puts the functions named scheduled_ in place of the C library's in what the project's own objects call;
+ * libFuzzer and the sanitizers keep the real ones, and so do threads that are not scheduled.  Memory is sequentially
+ * consistent here: an order that is too weak is not found.  What depends on addresses (the audit's locks) may differ
+ * from one process to the next.
  *
  * Source of the idea: Musuvathi et al., Finding and Reproducing Heisenbugs in Concurrent Programs, OSDI 2008; here
  * the order is random, not enumerated.
