@@ -107,8 +107,9 @@ int gc_init(struct reclaim *r, const struct gc_kind *kind)
 	if (err)
 		return err;
 	heap_set_hooks(gc->heap, &hooks);
-	err = gc_cycle_start(gc);
-	return err ? err : gc_markers_start(gc);
+	/* The helpers first: a cycle may begin as soon as its thread is there. */
+	err = gc_markers_start(gc);
+	return err ? err : gc_cycle_start(gc);
 }
 
 unsigned gc_n_helpers(const struct reclaim *r)

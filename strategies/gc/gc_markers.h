@@ -39,7 +39,7 @@ struct gc_markers {
 	_Atomic(uint32_t) n_marking; /* markers that scan a chunk now */
 	_Atomic(bool) is_open;	     /* the round; written under lock */
 	pthread_cond_t opened;	     /* or closed, or must_exit */
-	pthread_cond_t closed;	     /* a helper left the round, or is ready */
+	pthread_cond_t closed;	     /* no helper is inside, or one is ready: one thread waits */
 	/* Under mark.lock. */
 	uint64_t n_rounds;
 	bool is_paced, must_exit;
@@ -48,10 +48,11 @@ struct gc_markers {
 	uint64_t cpu_ns; /* of helpers, in this marking */
 
 	struct gc_marker helpers[GC_MAX_MARKERS - 1];
-	unsigned n_helpers; /* started; init and fini only */
+	unsigned n_helpers; /* started; changed only while there is no cycle's thread */
 };
 
-/* Start the helpers: 0 or -errno.  gc_markers_stop() undoes a half-done start too. */
+/* Start the helpers, before the cycle's thread: 0 or -errno.  Stopped after it; gc_markers_stop() undoes a half-done
+ * start too. */
 int gc_markers_start(struct gc *gc);
 void gc_markers_stop(struct gc *gc);
 

@@ -104,6 +104,24 @@ static void test_round_waits(void **state)
 	check_round_waits("trigger=hand,markers=2,barrier=off");
 }
 
+/* The first cycle is due at once: every helper is there before it, and none is waited for in vain. */
+static void test_cycle_at_start(void **state)
+{
+	enum { N_STARTS = 50 };
+
+	(void)state;
+	for (int i = 0; i < N_STARTS; i++) {
+		struct reclaim *r =
+			gc_test_create("mark", "trigger=period,period=100us,markers=16");
+		struct gc *gc = gc_test_gc(r);
+
+		while (!gc_log_n_cycles(&gc->log))
+			usleep(10);
+		assert_int_equal(gc->markers.n_ready, gc->markers.n_helpers);
+		reclaim_destroy(r);
+	}
+}
+
 /* ---------------------------------------------------------------- in a chunk */
 
 /* A handler has no argument. */
@@ -159,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_waits),
+		cmocka_unit_test(test_cycle_at_start),
 		cmocka_unit_test(test_open_until_scanned),
 	};
 
