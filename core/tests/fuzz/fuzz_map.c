@@ -20,6 +20,7 @@
 #include "hmap.h"
 #include "registry.h"
 #include "schedule.h"
+#include "tests/option_draw.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -304,49 +305,6 @@ static void fuzz_choose(struct fuzz *f, struct mutator *u, const struct clock *c
 				      .hash = hashes[more & 3]};
 }
 
-/* The `n`-th of "a|b|c", counted round. */
-static void fuzz_choice(char *text, size_t size, const char *choices, unsigned n)
-{
-	char copy[128], *left = copy, *choice;
-	unsigned n_choices = 1;
-
-	for (const char *p = choices; *p; p++)
-		n_choices += *p == '|';
-	snprintf(copy, sizeof(copy), "%s", choices);
-	choice = strsep(&left, "|");
-	for (n %= n_choices; n; n--)
-		choice = strsep(&left, "|");
-	snprintf(text, size, "%s", choice);
-}
-
-/* A value of option `o`; of numbers, each power of two is as likely as the next. */
-static void fuzz_option_value(char *text, size_t size, const struct reclaim_option *o,
-			      unsigned draw)
-{
-	const double power = (double)(1u << (draw & 15));
-	double number = o->type == OPT_BYTES ? power * 4096 : power - 1;
-
-	if (o->type == OPT_BOOL || o->type == OPT_CHOICE) {
-		fuzz_choice(text, size, o->type == OPT_BOOL ? "off|on" : o->choices, draw);
-	} else if (o->choices && draw == 127) {
-		fuzz_choice(text, size, o->choices, 0);
-	} else if (o->type == OPT_FRACTION) {
-		number = o->max / power;
-		snprintf(text, size, "%.17g", number < o->min ? o->min : number);
-	} else {
-		if (o->type == OPT_TIME_NS)
-			number = (o->min > 0 ? o->min : 10000) * power;
-		else if (!strcmp(o->unit, "processors"))
-			number = 1 + (draw & 7); /* 0 asks the machine */
-		else if (!strcmp(o->unit, "threads"))
-			number = draw & 7;
-		if (number < o->min)
-			number = o->min;
-		snprintf(text, size, "%.0f%s", number > o->max ? o->max : number,
-			 o->type == OPT_TIME_NS ? "ns" : "");
-	}
-}
-
 /* What is not chosen is the default; but the heap is small, so cycles come often, and the processors are two,
  * however many there are. */
 static const char *fuzz_default(const struct reclaim_option *o)
@@ -367,7 +325,7 @@ static void fuzz_options(struct fuzz *f, struct mutator *u)
 		char chosen[64];
 
 		if (o && draw >= 128) {
-			fuzz_option_value(chosen, sizeof(chosen), o, draw & 127);
+			option_draw(chosen, sizeof(chosen), o, draw & 127);
 			value = chosen;
 		}
 		if (!value)

@@ -14,6 +14,7 @@
 #include "perturb.h"
 #include "registry.h"
 #include "tests/controls/scenario.h"
+#include "tests/option_draw.h"
 
 #ifdef RECLAIMBENCH_SANITIZED
 #define SCALE 8
@@ -44,8 +45,7 @@ static uint64_t one_of(uint64_t *state, uint64_t n)
 	return torture_random(state) % n;
 }
 
-/* One choice of each option that has choices, half of the time; a small batch, which makes frees soon; and how many
- * threads mark. */
+/* Half of the options, each at some value; most batches are small, which makes frees soon. */
 static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *text, size_t size)
 {
 	size_t n = 0;
@@ -53,29 +53,15 @@ static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *
 	text[0] = '\0';
 	for (size_t i = 0; i < ops->n_options; i++) {
 		const struct reclaim_option *o = &ops->options[i];
-		char choices[96], value[96] = "";
-		char *rest = choices, *choice;
-		uint64_t pick = one_of(random, 4);
+		const unsigned pick = (unsigned)one_of(random, 128);
+		char value[96];
 
 		if (one_of(random, 2))
 			continue;
-		snprintf(choices, sizeof(choices), "%s",
-			 o->type == OPT_BOOL	 ? "off|on"
-			 : o->type == OPT_CHOICE ? o->choices
-						 : "");
-		while (choices[0] && (choice = strsep(&rest, "|")) != NULL) {
-			snprintf(value, sizeof(value), "%s", choice);
-			if (pick-- == 0)
-				break;
-		}
-		/* More processors than there are: markers at their shares, and idle ones. */
-		if (!strcmp(o->name, "batch") || !strcmp(o->name, "procs"))
-			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 16));
-		else if (!strcmp(o->name, "markers"))
-			snprintf(value, sizeof(value), "%u", 1 + (unsigned)one_of(random, 4));
-		if (value[0])
-			n += (size_t)snprintf(text + n, size - n, "%s%s=%s", n ? "," : "", o->name,
-					      value);
+		option_draw(value, sizeof(value), o, pick);
+		if (!strcmp(o->name, "batch") && pick < 96)
+			snprintf(value, sizeof(value), "%u", 1 + pick % 16);
+		n += (size_t)snprintf(text + n, size - n, "%s%s=%s", n ? "," : "", o->name, value);
 	}
 }
 
@@ -129,7 +115,7 @@ static uint64_t seed_of(uint64_t seed, unsigned number)
 static int run_one(const struct reclaim_ops *ops, uint64_t seed, struct scenario_result *result)
 {
 	struct scenario s;
-	char options[512], message[256] = "";
+	char options[1024], message[256] = "";
 
 	draw(&s, ops, seed, options, sizeof(options));
 #ifdef RECLAIMBENCH_PERTURB
@@ -215,7 +201,7 @@ static int torture(double seconds, uint64_t seed)
 		if (!code)
 			continue;
 		struct scenario s;
-		char options[512];
+		char options[1024];
 
 		tallies[number % n].n_failed++;
 		draw(&s, ops, seed_of(seed, number), options, sizeof(options));
