@@ -11,7 +11,9 @@
 
 static struct reclaim_attachment **reclaim_chain(struct reclaim *r, const void *object)
 {
-	return &r->attachments[((uintptr_t)object >> 12) * UINT64_C(0x9e3779b97f4a7c15) >> 54];
+	const uint64_t hash = ((uintptr_t)object >> 12) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &r->attachments[hash >> 54 & (RECLAIM_N_ATTACHMENT_CHAINS - 1)];
 }
 
 void reclaim_attachment_free(struct reclaim_attachment *a)
