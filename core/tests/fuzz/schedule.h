@@ -10,7 +10,7 @@
  *
  * The Makefile puts the functions named scheduled_ in place of the C library's in what the project's own objects call;
  * libFuzzer and the sanitizers keep the real ones, and so do threads that are not scheduled.  Memory is sequentially
- * consistent here: an order that is too weak is not found.  What depends on addresses (the audit's locks) may differ
+ * consistent here: an order that is too weak is not found.  What a test does may not depend on addresses: they differ
  * from one process to the next.
  *
  * Source of the idea: Musuvathi et al., Finding and Reproducing Heisenbugs in Concurrent Programs, OSDI 2008; here
