@@ -45,7 +45,8 @@ static uint64_t one_of(uint64_t *state, uint64_t n)
 	return torture_random(state) % n;
 }
 
-/* Half of the options, each at some value; most batches are small, which makes frees soon. */
+/* Half of the options, each at some value; most batches are small, which makes frees soon, and there
+ * may be 16 markers and processors: at the start of many a wake-up once went astray. */
 static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *text, size_t size)
 {
 	size_t n = 0;
@@ -60,6 +61,8 @@ static void draw_options(const struct reclaim_ops *ops, uint64_t *random, char *
 			continue;
 		option_draw(value, sizeof(value), o, pick);
 		if (!strcmp(o->name, "batch") && pick < 96)
+			snprintf(value, sizeof(value), "%u", 1 + pick % 16);
+		if (!strcmp(o->unit, "threads") || !strcmp(o->unit, "processors"))
 			snprintf(value, sizeof(value), "%u", 1 + pick % 16);
 		n += (size_t)snprintf(text + n, size - n, "%s%s=%s", n ? "," : "", o->name, value);
 	}
