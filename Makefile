@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# `make help` lists the targets.  Variables: CC, CXX, OPT, SAN=address|thread|undefined|audit|controls|coverage|fuzz,
-# V=1, PREFIX, DESTDIR.  Each SAN and CC has its own folder under build/.
+# `make help` lists the targets.  Variables: CC, CXX, OPT, SAN=address|thread|undefined|audit|controls|replay|
+# coverage|fuzz, V=1, PREFIX, DESTDIR.  Each SAN and CC has its own folder under build/.
 
 CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CXX     := $(if $(filter default,$(origin CXX)),g++,$(CXX))
@@ -20,8 +20,8 @@ ifneq ($(filter check check-long bench micro coverage clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 
-ifneq ($(filter-out address thread undefined audit controls coverage fuzz,$(SAN)),)
-$(error SAN=$(SAN) is not known; use address, thread, undefined, audit, controls, coverage or fuzz)
+ifneq ($(filter-out address thread undefined audit controls replay coverage fuzz,$(SAN)),)
+$(error SAN=$(SAN) is not known; use address, thread, undefined, audit, controls, replay, coverage or fuzz)
 endif
 VARIANT := $(if $(SAN),$(SAN),release)$(if $(filter gcc,$(CC)),,-$(notdir $(CC)))
 B       := build$(if $(filter release,$(VARIANT)),,/$(VARIANT))
@@ -33,9 +33,11 @@ SANFLAGS_coverage  := --coverage -DRECLAIMBENCH_SANITIZED=1
 SANFLAGS_audit     := -DRECLAIMBENCH_AUDIT=1
 # Faults on purpose, and what makes them likely: strategies/tests/controls/.
 SANFLAGS_controls  := -DRECLAIMBENCH_AUDIT=1 -DRECLAIMBENCH_CONTROLS=1 -DRECLAIMBENCH_PERTURB=1
+# The same, threads one at a time, so that a seed does the same each time.
+SANFLAGS_replay    := $(SANFLAGS_controls) -DRECLAIMBENCH_SCHEDULED=1
 # clang's; its main() is linked into the fuzz targets only.
 SANFLAGS_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
-	-DRECLAIMBENCH_SANITIZED=1 -DRECLAIMBENCH_PERTURB=1 -DRECLAIMBENCH_FUZZ=1
+	-DRECLAIMBENCH_SANITIZED=1 -DRECLAIMBENCH_PERTURB=1 -DRECLAIMBENCH_SCHEDULED=1 -DRECLAIMBENCH_FUZZ=1
 SANFLAGS := $(SANFLAGS_$(SAN))
 
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
@@ -94,9 +96,24 @@ SUBMAKE = $(MAKE) --no-print-directory
 # For scripts that call make: that make has jobs of its own.
 SCRIPT = env -u MAKEFLAGS -u MAKELEVEL MAKE='$(MAKE)' BUILD=$(B) CC='$(CC)' SAN='$(SAN)'
 
+# Threads one at a time, on a clock of their own (core/tests/schedule.h): what our objects call is renamed, so that what
+# libFuzzer and the C library call is not meant.
+SCHEDULED := $(addprefix pthread_,create join mutex_lock mutex_trylock mutex_unlock cond_wait cond_timedwait \
+	     cond_signal cond_broadcast) sched_yield nanosleep clock_gettime
+OBJCOPY   ?= objcopy
+RENAME     = $(Q)$(OBJCOPY) $(foreach name,$(SCHEDULED),--redefine-sym $(name)=scheduled_$(name)) $< $@
+$(B)/%.scheduled.o: $(B)/%.o Makefile
+	$(RENAME)
+$(B)/%.scheduled.a: $(B)/%.a Makefile
+	$(RENAME)
+
 # Faults on purpose, and torture: test programs that are no cmocka tests.
-$(B)/controls: $(B)/strategies/tests/controls/controls.o $(B)/strategies/tests/controls/scenario.o \
-		$(B)/libreclaimbench.a
+CONTROLS_OBJ := $(B)/strategies/tests/controls/controls.o $(B)/strategies/tests/controls/scenario.o
+ifeq ($(SAN),replay)
+$(B)/controls: $(CONTROLS_OBJ:.o=.scheduled.o) $(B)/core/tests/schedule.o $(B)/libreclaimbench.scheduled.a
+else
+$(B)/controls: $(CONTROLS_OBJ) $(B)/libreclaimbench.a
+endif
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(STRATEGY_LIBS) $(LDLIBS)
 $(B)/torture: $(B)/strategies/tests/torture/torture.o $(B)/strategies/tests/controls/scenario.o \
 		$(B)/libreclaimbench.a
@@ -106,18 +123,8 @@ $(B)/torture: $(B)/strategies/tests/torture/torture.o $(B)/strategies/tests/cont
 FUZZ_BIN := $(patsubst %.c,$(B)/%,$(wildcard core/tests/fuzz/fuzz_*.c harness/tests/fuzz/fuzz_*.c))
 $(filter-out %/fuzz_map,$(FUZZ_BIN)): $(B)/%: $(B)/%.o $(B)/libharness.a $(B)/libreclaimbench.a
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(HARNESS_LIBS) $(STRATEGY_LIBS) $(LDLIBS)
-# The map's threads one at a time, on a clock of their own (core/tests/fuzz/schedule.h): what our objects call is renamed,
-# so that libFuzzer's own calls are not meant.
-SCHEDULED := $(addprefix pthread_,create join mutex_lock mutex_trylock mutex_unlock cond_wait cond_timedwait \
-	     cond_signal cond_broadcast) sched_yield clock_gettime
-OBJCOPY   ?= objcopy
-FUZZ_MAP  := $(B)/core/tests/fuzz/fuzz_map
-$(FUZZ_MAP).scheduled.o: $(FUZZ_MAP).o
-$(FUZZ_MAP).scheduled.a: $(B)/libreclaimbench.a
-$(FUZZ_MAP).scheduled.o $(FUZZ_MAP).scheduled.a: Makefile
-	$(Q)$(OBJCOPY) $(foreach name,$(SCHEDULED),--redefine-sym $(name)=scheduled_$(name)) \
-		$(filter-out Makefile,$^) $@
-$(FUZZ_MAP): $(FUZZ_MAP).scheduled.o $(B)/core/tests/fuzz/schedule.o $(FUZZ_MAP).scheduled.a
+FUZZ_MAP := $(B)/core/tests/fuzz/fuzz_map
+$(FUZZ_MAP): $(FUZZ_MAP).scheduled.o $(B)/core/tests/schedule.o $(B)/libreclaimbench.scheduled.a
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(STRATEGY_LIBS) $(LDLIBS)
 fuzz-targets: $(FUZZ_BIN)
 
@@ -260,5 +267,5 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $(HARNESS_OBJ:.o=.d) $(MICRO_OBJ:.o=.d) $(TEST_SRC:%.c=$(B)/%.d) \
-	$(FUZZ_BIN:%=%.d) $(FUZZ_MAP:%/fuzz_map=%/schedule.d) $(wildcard $(B)/strategies/tests/controls/*.d $(B)/strategies/tests/torture/*.d) \
+	$(FUZZ_BIN:%=%.d) $(B)/core/tests/schedule.d $(wildcard $(B)/strategies/tests/controls/*.d $(B)/strategies/tests/torture/*.d) \
 	$(B)/harness/main.d

@@ -73,15 +73,18 @@ const char *const audit_fault_texts[AUDIT_N_FAULTS] = {
 
 /* ---------------------------------------------------------------- the registry */
 
-static uint32_t audit_chain(const void *object)
+/* By the place in the arena, so that a walk of the registry meets the same objects in the same order in each process. */
+static uint32_t audit_chain(const struct audit *a, const void *object)
 {
-	return (uint32_t)(((uintptr_t)object >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+	const uintptr_t place = (uintptr_t)object - heap_packing(a->heap).base;
+
+	return (uint32_t)((place >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 48);
 }
 
 struct audit_object *audit_find(const struct audit *a, const void *object)
 {
 	/* acquire: pairs with the release in audit_enter() */
-	struct audit_object *o = load_acquire(&a->chains[audit_chain(object)]);
+	struct audit_object *o = load_acquire(&a->chains[audit_chain(a, object)]);
 
 	while (o && o->address != object)
 		o = o->next;
@@ -91,7 +94,7 @@ struct audit_object *audit_find(const struct audit *a, const void *object)
 /* The entry of an address, made if there is none. */
 static struct audit_object *audit_enter(struct audit *a, void *object)
 {
-	const uint32_t chain = audit_chain(object);
+	const uint32_t chain = audit_chain(a, object);
 	pthread_mutex_t *lock = &a->shards[chain % AUDIT_N_SHARDS].lock;
 	struct audit_object *o = audit_find(a, object);
 

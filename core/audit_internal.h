@@ -8,7 +8,7 @@
 
 /* Chains of some ten at a million addresses. */
 #define AUDIT_N_CHAINS (UINT32_C(1) << 16)
-#ifdef RECLAIMBENCH_FUZZ
+#ifdef RECLAIMBENCH_SCHEDULED
 /* Who waits for whom must not depend on addresses: an input always does the same. */
 #define AUDIT_N_SHARDS 1u
 #else

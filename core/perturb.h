@@ -4,8 +4,8 @@
  *
  * A thread's numbers follow from the process's seed and its index in the domain, handed over when it registers
  * (PERTURB_THREAD), so a seed replays the same decisions; what the scheduler makes of them is its own.  Other
- * threads, and all of them while the seed is 0, are left alone.  The fuzzed map has a scheduler in perturb.c's place:
- * core/tests/fuzz/schedule.h.
+ * threads, and all of them while the seed is 0, are left alone.  Where threads must do the same each time,
+ * core/tests/schedule.h is in perturb.c's place: the fuzzed map, and `SAN=replay`.
  *
  * The thread-local state is mutable file-scope state: the macros of atomic.h have no argument to carry it.
  */

@@ -9,8 +9,8 @@ struct audit;
 
 #define RECLAIM_DEFAULT_THREADS 64u
 /* Arrays alive at once are few, except where many maps are dropped: then some thousand.  A power of two, at most 1024;
- * when fuzzing, which way an input goes must not depend on addresses. */
-#ifdef RECLAIMBENCH_FUZZ
+ * where threads take turns (core/tests/schedule.h), what a test does must not depend on addresses. */
+#ifdef RECLAIMBENCH_SCHEDULED
 #define RECLAIM_N_ATTACHMENT_CHAINS 1u
 #else
 #define RECLAIM_N_ATTACHMENT_CHAINS 1024u

@@ -19,8 +19,8 @@
 
 #include "hmap.h"
 #include "registry.h"
-#include "schedule.h"
 #include "tests/option_draw.h"
+#include "tests/schedule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -33,6 +33,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size); /* libFuzz
 #define ARENA ((size_t)64 << 20)
 #define N_OPTION_BYTES 30u
 #define N_HEAD 4u
+#define MAX_JUMPS 5000u /* of the clock: more than any input needs */
 #define N_TAIL (2 + N_OPTION_BYTES)
 
 #define CHECK(claim)                                                                               \
@@ -459,7 +460,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	f->has_peer = data[0] / reclaim_n_strategies % 2;
-	schedule_begin(seed, step_ns);
+	schedule_begin(seed, step_ns, MAX_JUMPS);
 	fuzz_run(f, u);
 	sum = schedule_end();
 	if (getenv("FUZZ_SHOW")) /* what an input does, to look at */

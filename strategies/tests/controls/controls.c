@@ -14,6 +14,7 @@
 #include "perturb.h"
 #include "registry.h"
 #include "tests/controls/scenario.h"
+#include "tests/schedule.h"
 
 #define FAULT(name) (UINT64_C(1) << AUDIT_##name)
 /* Which faults name a control: what the broken line itself does, at the first place where it can be seen.
@@ -33,6 +34,11 @@
 /* The sound version has nothing to be caught by, and runs all its rounds: so many at most. */
 #define MAX_SOUND_ROUNDS 4u
 #define N_AT_ONCE 8u
+/* SAN=replay: threads one at a time, so that a seed always does the same. */
+#ifdef RECLAIMBENCH_SCHEDULED
+#define SCHEDULE_STEP_NS 500
+#define SCHEDULE_MAX_JUMPS 1000000u /* of the clock: most are a stalled reader's */
+#endif
 
 struct control_case {
 	enum control control;
@@ -86,12 +92,28 @@ static const struct control_case cases[] = {
 };
 #define N_CASES (sizeof(cases) / sizeof(cases[0]))
 
+static void schedule_from(uint64_t seed)
+{
+#ifdef RECLAIMBENCH_SCHEDULED
+	schedule_begin(seed, SCHEDULE_STEP_NS, SCHEDULE_MAX_JUMPS);
+#else
+	(void)seed;
+#endif
+}
+
+static void show(const char *what)
+{
+#ifdef RECLAIMBENCH_SCHEDULED
+	printf("schedule %016llx: ", (unsigned long long)schedule_sum());
+#endif
+	printf("%s\n", what);
+	fflush(stdout);
+}
+
 static void found(void *ctx, enum audit_fault fault, const char *what)
 {
-	if (*(bool *)ctx) {
-		printf("%s\n", what);
-		fflush(stdout);
-	}
+	if (*(bool *)ctx)
+		show(what);
 	_exit(EXIT_FAULT + (int)fault);
 }
 
@@ -130,17 +152,18 @@ static void run_seed(const struct control_case *c, bool is_broken, uint64_t seed
 	sigaction(SIGSEGV, &action, NULL);
 	control_chosen = is_broken ? c->control : CONTROL_none;
 	perturb_set_seed(seed);
+	schedule_from(seed);
 	if (scenario_run(&s, &result, message, sizeof(message))) {
 		fprintf(stderr, "%s: %s\n", c->strategy, message);
 		_exit(2);
 	}
+	snprintf(message, sizeof(message),
+		 "nothing found: %llu operations, %llu growths, %llu checkpoints, %llu objects "
+		 "freed",
+		 (unsigned long long)result.n_ops, (unsigned long long)result.n_growths,
+		 (unsigned long long)result.n_checkpoints, (unsigned long long)result.n_freed);
 	if (is_verbose)
-		printf("nothing found: %llu operations, %llu growths, %llu checkpoints, %llu "
-		       "objects freed\n",
-		       (unsigned long long)result.n_ops, (unsigned long long)result.n_growths,
-		       (unsigned long long)result.n_checkpoints,
-		       (unsigned long long)result.n_freed);
-	fflush(stdout);
+		show(message);
 	_exit(0);
 }
 

@@ -16,15 +16,16 @@
 #include <time.h>
 
 #include "perturb.h"
-#include "schedule.h"
+#include "tests/schedule.h"
 
 /* What libFuzzer looks at is the code under test. */
+#ifdef __clang__
 #pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
+#endif
 
 #define NO_LIMIT UINT64_MAX
 #define MAX_RUNNERS 64
-/* More than any input needs; and longer than any wait but that for a cycle that is forced after two minutes. */
-#define MAX_JUMPS 5000u
+/* Longer than any wait but that for a cycle that is forced after two minutes. */
 #define MAX_JUMP_NS UINT64_C(10000000000)
 
 struct runner {
@@ -41,7 +42,7 @@ static struct {
 	struct runner runners[MAX_RUNNERS];
 	unsigned n_runners; /* slots in use are below it */
 	uint64_t random, now_ns, step_ns, sum;
-	unsigned n_jumps;
+	unsigned n_jumps, max_jumps;
 	cpu_set_t processors; /* those of the calling thread before */
 } schedule;
 static _Thread_local struct runner *self; /* NULL: this thread is not scheduled */
@@ -61,6 +62,7 @@ int scheduled_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mute
 int scheduled_pthread_cond_signal(pthread_cond_t *cond);
 int scheduled_pthread_cond_broadcast(pthread_cond_t *cond);
 int scheduled_sched_yield(void);
+int scheduled_nanosleep(const struct timespec *length, struct timespec *left);
 int scheduled_clock_gettime(clockid_t clock, struct timespec *ts);
 
 /* ---------------------------------------------------------------- whose turn it is */
@@ -101,7 +103,7 @@ static void schedule_jump(void)
 			first = r->until_ns;
 	}
 	if (first == NO_LIMIT || first - schedule.now_ns > MAX_JUMP_NS ||
-	    ++schedule.n_jumps > MAX_JUMPS) {
+	    ++schedule.n_jumps > schedule.max_jumps) {
 		fprintf(stderr, "not so: some thread can go on (a deadlock, or a lost wake-up)\n");
 		abort();
 	}
@@ -236,7 +238,7 @@ static void schedule_pin(void)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
-void schedule_begin(uint64_t seed, uint64_t step_ns)
+void schedule_begin(uint64_t seed, uint64_t step_ns, unsigned max_jumps)
 {
 	struct runner *r;
 
@@ -245,6 +247,7 @@ void schedule_begin(uint64_t seed, uint64_t step_ns)
 	schedule.random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	schedule.now_ns = 1000000000;
 	schedule.step_ns = step_ns;
+	schedule.max_jumps = max_jumps;
 	r = runner_make();
 	r->thread = pthread_self();
 	runner_begin(r);
@@ -260,6 +263,11 @@ uint64_t schedule_end(void)
 		}
 	sem_destroy(&schedule.runners[0].turn);
 	sched_setaffinity(0, sizeof(schedule.processors), &schedule.processors);
+	return schedule.sum;
+}
+
+uint64_t schedule_sum(void)
+{
 	return schedule.sum;
 }
 
@@ -415,6 +423,15 @@ int scheduled_sched_yield(void)
 
 /* ---------------------------------------------------------------- time */
 
+int scheduled_nanosleep(const struct timespec *length, struct timespec *left)
+{
+	if (!self)
+		return nanosleep(length, left);
+	schedule_wait(length, schedule.now_ns + (uint64_t)length->tv_sec * 1000000000u +
+				      (uint64_t)length->tv_nsec);
+	return 0;
+}
+
 /* Every clock is the same here, a thread's own included. */
 int scheduled_clock_gettime(clockid_t clock, struct timespec *ts)
 {
@@ -437,4 +454,6 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	return ppoll(fds, n, timeout_ms < 0 ? NULL : &timeout, NULL);
 }
 
+#ifdef __clang__
 #pragma clang attribute pop
+#endif

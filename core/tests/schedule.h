@@ -21,11 +21,14 @@
 
 #include <stdint.h>
 
-/* On the only thread of the test.  The clock goes on by step_ns at each look at it and at each turn. */
-void schedule_begin(uint64_t seed, uint64_t step_ns);
+/* On the only thread of the test.  The clock goes on by step_ns at each look at it and at each turn, and jumps
+ * max_jumps times at most. */
+void schedule_begin(uint64_t seed, uint64_t step_ns, unsigned max_jumps);
 
-/* On the same thread; all others have been joined.  Returns a sum over every decision and the clock: the same input
- * gives the same sum. */
+/* On the same thread; all others have been joined.  Returns schedule_sum(). */
 uint64_t schedule_end(void);
+
+/* A sum over every decision and the clock so far: the same input gives the same sum.  On a scheduled thread. */
+uint64_t schedule_sum(void);
 
 #endif
