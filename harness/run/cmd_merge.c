@@ -49,11 +49,15 @@ static int merge_read_identities(struct merge *m)
 		json_error_t what;
 
 		merge_path(path, m->args->operands[i], "matrix.json");
-		if (access(path, F_OK))
+		if (access(path, F_OK) && errno == ENOENT)
 			continue;
+		errno = 0;
 		m->identities[i] = json_load_file(path, 0, &what);
 		if (!m->identities[i]) {
-			cli_error("%s:%d: %s", path, what.line, what.text);
+			if (errno)
+				cli_error("%s: %s", path, strerror(errno));
+			else
+				cli_error("%s:%d: %s", path, what.line, what.text);
 			return EXIT_USAGE;
 		}
 	}
@@ -199,7 +203,7 @@ static int merge_add_source(struct merge_sources *s, const char *dir, const char
 }
 
 /* The files of that name: of a matrix those of its finished cells (its own run.csv may be older than
- * they are), of a single run its own.  0 or -ENOMEM. */
+ * they are), of a single run its own.  0 or -errno. */
 static int merge_find_sources(const struct merge *m, const char *name, struct merge_sources *s)
 {
 	int err = 0;
@@ -225,6 +229,8 @@ static int merge_find_sources(const struct merge *m, const char *name, struct me
 				merge_path(path, dir, file);
 				if (!access(path, F_OK))
 					err = merge_add_source(s, dir, file);
+				else if (errno != ENOENT)
+					err = -errno;
 			}
 		}
 	}
@@ -324,8 +330,11 @@ static int merge_check_rows(const struct merge *m)
 	struct merge_group *groups = NULL;
 	struct merge_sources sources;
 	size_t n = 0;
-	int code = merge_find_sources(m, "run.csv", &sources) ? EXIT_USAGE : 0;
+	const int err = merge_find_sources(m, "run.csv", &sources);
+	int code = err ? EXIT_USAGE : 0;
 
+	if (err)
+		cli_error("run.csv: %s", strerror(-err));
 	for (size_t i = 0; i < sources.n && !code; i++)
 		code = merge_check_file(sources.paths[i], &groups, &n, i);
 	if (!code && !sources.n) {
@@ -349,11 +358,13 @@ static int merge_write_file(const struct merge *m, const char *name, bool is_env
 	int err = merge_find_sources(m, name, &sources);
 
 	merge_path(path, m->out, name);
-	if (!err)
+	if (err)
+		snprintf(message, sizeof(message), "%s: %s", name, strerror(-err));
+	else
 		err = (is_env ? matrix_choose_env : matrix_concatenate)(
 			path, sources.paths, sources.n, message, sizeof(message));
 	if (err)
-		cli_error("%s", err == -ENOMEM ? "out of memory" : message);
+		cli_error("%s", message);
 	merge_sources_fini(&sources);
 	return err ? EXIT_USAGE : 0;
 }
@@ -378,7 +389,9 @@ static int merge_verify(const struct merge *m)
 
 static int merge_write(const struct merge *m)
 {
-	static const char *const names[] = {"run.csv", "timeline.csv", "histograms.csv"};
+	/* run.csv last: where another file cannot be written there is no merged result. */
+	static const char *const names[] = {"timeline.csv", "histograms.csv", "env.json",
+					    "run.csv"};
 	char path[PATH_MAX];
 	int code = 0;
 
@@ -393,9 +406,7 @@ static int merge_write(const struct merge *m)
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !code; i++)
-		code = merge_write_file(m, names[i], false);
-	if (!code)
-		code = merge_write_file(m, "env.json", true);
+		code = merge_write_file(m, names[i], !strcmp(names[i], "env.json"));
 	return code ? code : merge_verify(m);
 }
 
@@ -410,7 +421,11 @@ static int merge_run(struct merge *m)
 		return EXIT_USAGE;
 	}
 	m->identities = calloc(m->args->n_operands, sizeof(*m->identities));
-	code = m->identities ? merge_read_identities(m) : EXIT_USAGE;
+	if (!m->identities) {
+		cli_error("out of memory");
+		return EXIT_USAGE;
+	}
+	code = merge_read_identities(m);
 	if (!code)
 		code = merge_check_same(m);
 	if (!code)

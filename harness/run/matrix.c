@@ -161,8 +161,8 @@ static json_t *matrix_identity(const struct matrix_state *m)
 			 shard, "run_id", m->run_id, "cells", matrix_list_cells(m->job));
 }
 
-/* A matrix that goes on keeps its run_id: its rows are one run. */
-static void matrix_choose_run_id(struct matrix_state *m)
+/* A matrix that goes on keeps its run_id: its rows are one run.  0 or -errno: it cannot be read. */
+static int matrix_choose_run_id(struct matrix_state *m)
 {
 	char path[PATH_MAX];
 	json_t *before;
@@ -171,13 +171,18 @@ static void matrix_choose_run_id(struct matrix_state *m)
 	snprintf(m->run_id, sizeof(m->run_id), "%" PRIx64 "-%x", (uint64_t)time(NULL),
 		 (unsigned)getpid());
 	if (snprintf(path, sizeof(path), "%s/matrix.json", m->plan->out_dir) >= (int)sizeof(path))
-		return;
+		return -ENAMETOOLONG;
+	errno = 0;
 	before = m->plan->resume ? json_load_file(path, 0, NULL) : NULL;
+	/* Damaged: matrix_store_open() tells where. */
+	if (m->plan->resume && !before && errno && errno != ENOENT)
+		return -errno;
 	if (!id)
 		id = json_string_value(json_object_get(before, "run_id"));
 	if (id)
 		snprintf(m->run_id, sizeof(m->run_id), "%s", id);
 	json_decref(before);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- one repetition */
@@ -356,14 +361,16 @@ static int matrix_skip_finished(struct matrix_state *m)
 	for (size_t i = 0; i < m->n_turns; i++) {
 		const struct matrix_cell *cell = &m->job->cells[m->turns[i].cell];
 		struct matrix_result result;
-		bool is_there = matrix_store_has(&m->store, cell->id, m->turns[i].rep, &result);
+		int is_there = matrix_store_has(&m->store, cell->id, m->turns[i].rep, &result);
 
+		if (is_there < 0)
+			return is_there;
 		if (is_there && result.is_failed && m->plan->retry_failed) {
 			const int err = matrix_store_forget(&m->store, cell->id, m->turns[i].rep);
 
 			if (err)
 				return err;
-			is_there = false;
+			is_there = 0;
 		}
 		m->n_failed += is_there && result.is_failed;
 		if (!is_there)
@@ -442,14 +449,21 @@ int matrix_run(const struct matrix_job *job, const struct matrix_plan *plan)
 
 	if (code)
 		return code;
-	matrix_choose_run_id(&m);
+	err = matrix_choose_run_id(&m);
+	if (err) {
+		cli_error("%s/matrix.json: %s", plan->out_dir, strerror(-err));
+		return EXIT_USAGE;
+	}
 	m.signal_fd = matrix_block_signals(&before);
 	err = matrix_store_open(&m.store, plan->out_dir, matrix_identity(&m), plan->resume,
 				plan->allow_mixed, message, sizeof(message));
-	if (!err)
+	if (!err) {
 		err = matrix_make_turns(&m);
-	if (!err)
-		err = matrix_skip_finished(&m);
+		if (!err)
+			err = matrix_skip_finished(&m);
+		if (err)
+			snprintf(message, sizeof(message), "%s: %s", plan->out_dir, strerror(-err));
+	}
 	if (err) {
 		cli_error("%s", message);
 		code = EXIT_USAGE;

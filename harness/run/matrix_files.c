@@ -73,7 +73,12 @@ static int files_append(FILE *out, const char *path, char **header, char *error,
 
 	if (!in)
 		return errno == ENOENT ? 0 : -errno;
-	if (getline(&line, &size, in) < 0) {
+	errno = 0;
+	const ssize_t length = getline(&line, &size, in);
+
+	if (length < 0 && !feof(in)) {
+		err = errno ? -errno : -EIO;
+	} else if (length < 0) {
 		snprintf(error, error_size, "%s: empty", path);
 		err = -EINVAL;
 	} else if (!*header) {
@@ -131,18 +136,22 @@ int matrix_concatenate(const char *path, char *const *files, size_t n_files, cha
 	return err;
 }
 
-/* In percent; below 0 when the file does not tell. */
-static double files_steal_pct(const char *path)
+/* In percent; below 0 when the file does not tell, or is none.  0 or -errno: it cannot be read. */
+static int files_steal_pct(const char *path, double *pct)
 {
-	json_t *env = json_load_file(path, 0, NULL);
-	const json_t *facts = json_object_get(env, "facts");
-	const char *text = json_string_value(json_object_get(facts, "run.steal"));
-	double pct = -1;
+	json_t *env;
+	const char *text;
 
-	if (text && sscanf(text, "%lf %%", &pct) != 1)
-		pct = -1;
+	*pct = -1;
+	errno = 0;
+	env = json_load_file(path, 0, NULL);
+	if (!env)
+		return errno == ENOENT ? 0 : -errno;
+	text = json_string_value(json_object_get(json_object_get(env, "facts"), "run.steal"));
+	if (text && sscanf(text, "%lf %%", pct) != 1)
+		*pct = -1;
 	json_decref(env);
-	return pct;
+	return 0;
 }
 
 int matrix_choose_env(const char *path, char *const *files, size_t n_files, char *error,
@@ -152,8 +161,13 @@ int matrix_choose_env(const char *path, char *const *files, size_t n_files, char
 	size_t chosen = 0;
 
 	for (size_t i = 0; i < n_files; i++) {
-		const double pct = files_steal_pct(files[i]);
+		double pct;
+		const int err = files_steal_pct(files[i], &pct);
 
+		if (err) {
+			snprintf(error, error_size, "%s: %s", files[i], strerror(-err));
+			return err;
+		}
 		if (pct > most_pct) {
 			most_pct = pct;
 			chosen = i;

@@ -128,6 +128,8 @@ static int store_identify(struct matrix_store *store, bool resume, bool allow_mi
 
 	snprintf(path, sizeof(path), "%s/matrix.json", store->dir);
 	if (access(path, F_OK)) {
+		if (errno != ENOENT)
+			return store_fail(error, error_size, -errno, path);
 		err = matrix_write_json(path, store->identity);
 		return err ? store_fail(error, error_size, err, path) : 0;
 	}
@@ -139,7 +141,10 @@ static int store_identify(struct matrix_store *store, bool resume, bool allow_mi
 			 store->dir);
 		return -EEXIST;
 	}
+	errno = 0;
 	before = json_load_file(path, 0, &what);
+	if (!before && errno)
+		return store_fail(error, error_size, -errno, path);
 	if (!before) {
 		snprintf(error, error_size, "%s:%d: %s", path, what.line, what.text);
 		return -EINVAL;
@@ -168,34 +173,78 @@ static int store_check_vacant(const char *dir, char *error, size_t error_size)
 	return -EEXIST;
 }
 
-/* The names in the journal, as a JSON object used as a set.  A torn last line is cut off. */
-static json_t *store_read_journal(int fd)
+/* Enter the name on a line of the journal.  0; -EBADMSG: it is none of a journal; -ENOMEM. */
+static int store_read_line(json_t *names, const char *line, size_t length)
 {
-	json_t *names = json_object();
+	json_t *entry;
+	const char *name;
+	int err = -EBADMSG;
+
+	errno = 0;
+	entry = line[length - 1] == '\n' ? json_loads(line, 0, NULL) : NULL;
+	name = json_string_value(json_object_get(entry, "cell"));
+	if (name)
+		err = json_object_set_new(names, name, json_true()) ? -ENOMEM : 0;
+	else if (errno == ENOMEM)
+		err = -ENOMEM;
+	json_decref(entry);
+	return err;
+}
+
+/* The names in the journal, as a JSON object used as a set, and how many bytes of it are good: *good is below the size
+ * only where the last line is torn.  0 or -errno; -EBADMSG: line *line_number is damaged. */
+static int store_read_names(FILE *f, json_t *names, off_t *good, size_t *line_number)
+{
 	char *line = NULL;
 	size_t size = 0;
-	off_t good = 0;
-	FILE *f = fdopen(dup(fd), "r");
+	ssize_t n;
+	int err = 0;
 
-	while (f && names) {
-		const ssize_t n = getline(&line, &size, f);
-		json_t *entry = n > 0 && line[n - 1] == '\n' ? json_loads(line, 0, NULL) : NULL;
-		const char *name = json_string_value(json_object_get(entry, "cell"));
-
-		if (!name) {
-			json_decref(entry);
-			break;
-		}
-		json_object_set_new(names, name, json_true());
-		good += n;
-		json_decref(entry);
+	*good = 0;
+	*line_number = 0;
+	while (!err && (errno = 0, n = getline(&line, &size, f)) > 0) {
+		++*line_number;
+		err = store_read_line(names, line, (size_t)n);
+		if (!err)
+			*good += n;
 	}
+	/* Torn is what nothing follows: the next getline() finds the end, and nothing but the end. */
+	if (err == -EBADMSG && (errno = 0, getline(&line, &size, f)) < 0)
+		err = 0;
+	if (!err && !feof(f))
+		err = errno ? -errno : -EIO;
+	free(line);
+	return err;
+}
+
+/* NULL: *err is -errno, `error` says what it was, and the file is as before.  A torn last line is cut off. */
+static json_t *store_read_journal(int fd, const char *path, int *err, char *error,
+				  size_t error_size)
+{
+	const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	FILE *f = copy < 0 ? NULL : fdopen(copy, "r");
+	json_t *names = f ? json_object() : NULL;
+	size_t line_number = 0;
+	off_t good = 0;
+
+	*err = !f ? -errno : names ? store_read_names(f, names, &good, &line_number) : -ENOMEM;
 	if (f)
 		fclose(f);
-	free(line);
-	/* Where this fails, the next append stands behind a torn line, which readers stop at. */
-	(void)!ftruncate(fd, good);
-	return names;
+	else if (copy >= 0)
+		close(copy);
+	if (!*err && ftruncate(fd, good))
+		*err = -errno;
+	if (!*err)
+		return names;
+	if (*err == -EBADMSG)
+		snprintf(error, error_size,
+			 "%s:%zu: no line of a journal, and more behind it; remove the file, it is "
+			 "made again from what is finished",
+			 path, line_number);
+	else
+		(void)store_fail(error, error_size, *err, path);
+	json_decref(names);
+	return NULL;
 }
 
 static int store_append(struct matrix_store *store, const char *name,
@@ -233,9 +282,11 @@ static int store_read_result(const struct matrix_store *store, const char *name,
 	*result = (struct matrix_result){.is_failed = false};
 	if (store_path(store, path, name, "result.json"))
 		return -ENAMETOOLONG;
+	/* Damaged is as good as missing; but for want of memory a finished one must not count as missing. */
+	errno = 0;
 	json = json_load_file(path, 0, NULL);
 	if (!json)
-		return -ENOENT;
+		return errno ? -errno : -ENOENT;
 	const char *reason = json_string_value(json_object_get(json, "reason"));
 
 	result->is_failed = json_is_true(json_object_get(json, "failed"));
@@ -248,28 +299,36 @@ static int store_read_result(const struct matrix_store *store, const char *name,
 /* Remove what was running, and enter what was finished but not yet in the journal. */
 static int store_recover(struct matrix_store *store, const json_t *journal)
 {
-	DIR *d = fdopendir(dup(store->cells_fd));
+	const int fd = fcntl(store->cells_fd, F_DUPFD_CLOEXEC, 0);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
 	char path[PATH_MAX];
-	int err = 0;
+	int err = d ? 0 : -errno;
 
-	if (!d)
-		return -errno;
-	rewinddir(d);
-	while (!err && (e = readdir(d))) {
+	if (!d && fd >= 0)
+		close(fd);
+	if (d)
+		rewinddir(d);
+	while (!err && (errno = 0, e = readdir(d))) {
 		struct matrix_result result;
 
 		if (!strncmp(e->d_name, ".tmp-", 5)) {
 			err = store_path(store, path, e->d_name, "");
 			if (!err)
 				err = store_remove(path);
-		} else if (e->d_name[0] != '.' && !json_object_get(journal, e->d_name) &&
-			   !store_read_result(store, e->d_name, &result)) {
-			err = store_append(store, e->d_name, &result);
-			store->n_recovered++;
+		} else if (e->d_name[0] != '.' && !json_object_get(journal, e->d_name)) {
+			err = store_read_result(store, e->d_name, &result);
+			if (!err)
+				err = store_append(store, e->d_name, &result);
+			store->n_recovered += !err;
+			if (err == -ENOENT)
+				err = 0;
 		}
 	}
-	closedir(d);
+	if (d && !err)
+		err = -errno; /* of readdir() */
+	if (d)
+		closedir(d);
 	return err;
 }
 
@@ -298,8 +357,10 @@ int matrix_store_open(struct matrix_store *store, const char *dir, json_t *ident
 	store->journal_fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if (store->journal_fd < 0)
 		return store_fail(error, error_size, -errno, path);
-	journal = store_read_journal(store->journal_fd);
-	err = journal ? store_recover(store, journal) : -ENOMEM;
+	journal = store_read_journal(store->journal_fd, path, &err, error, error_size);
+	if (!journal)
+		return err;
+	err = store_recover(store, journal);
 	json_decref(journal);
 	return err ? store_fail(error, error_size, err, store->dir) : 0;
 }
@@ -319,13 +380,15 @@ void matrix_store_close(struct matrix_store *store)
 
 /* ---------------------------------------------------------------- one repetition */
 
-bool matrix_store_has(const struct matrix_store *store, const char *id, unsigned rep,
-		      struct matrix_result *result)
+int matrix_store_has(const struct matrix_store *store, const char *id, unsigned rep,
+		     struct matrix_result *result)
 {
 	char name[NAME_BYTES];
+	int err;
 
 	store_name(name, id, rep, false);
-	return !store_read_result(store, name, result);
+	err = store_read_result(store, name, result);
+	return err == -ENOENT ? 0 : err ? err : 1;
 }
 
 int matrix_store_begin(struct matrix_store *store, const char *id, unsigned rep, char *path)
@@ -450,30 +513,45 @@ int matrix_store_probe(const struct matrix_store *store)
 
 /* ---------------------------------------------------------------- all together */
 
-/* Paths of one file in all finished repetitions. */
-static char **store_files(const struct matrix_store *store, const struct matrix_job *job,
-			  const char *file, size_t *n)
+/* Enter the path of a repetition's file if it is there.  0 or -errno. */
+static int store_add_file(const struct matrix_store *store, const char *id, unsigned rep,
+			  const char *file, char **files, size_t *n)
 {
-	char **files;
+	char name[NAME_BYTES];
+	char path[PATH_MAX];
+	int err;
+
+	store_name(name, id, rep, false);
+	err = store_path(store, path, name, file);
+	if (err)
+		return err;
+	if (access(path, F_OK))
+		return errno == ENOENT ? 0 : -errno;
+	files[*n] = strdup(path);
+	if (!files[*n])
+		return -ENOMEM;
+	++*n;
+	return 0;
+}
+
+/* Paths of one file in all finished repetitions, in *files; the caller frees them, after an error too.
+ * 0 or -errno: one that is left out would be missing from the result without a word. */
+static int store_files(const struct matrix_store *store, const struct matrix_job *job,
+		       const char *file, char ***files, size_t *n)
+{
 	size_t n_all = 0;
+	int err;
 
 	for (size_t i = 0; i < job->n_cells; i++)
 		n_all += job->cells[i].n_reps;
-	files = calloc(n_all + 1, sizeof(*files));
+	*files = calloc(n_all + 1, sizeof(**files));
 	*n = 0;
-	for (size_t i = 0; files && i < job->n_cells; i++) {
-		for (unsigned rep = 1; rep <= job->cells[i].n_reps; rep++) {
-			char name[NAME_BYTES];
-			char path[PATH_MAX];
-
-			store_name(name, job->cells[i].id, rep, false);
-			if (store_path(store, path, name, file) || access(path, F_OK))
-				continue;
-			files[*n] = strdup(path);
-			*n += files[*n] != NULL;
-		}
+	err = *files ? 0 : -ENOMEM;
+	for (size_t i = 0; i < job->n_cells && !err; i++) {
+		for (unsigned rep = 1; rep <= job->cells[i].n_reps && !err; rep++)
+			err = store_add_file(store, job->cells[i].id, rep, file, *files, n);
 	}
-	return files;
+	return err;
 }
 
 int matrix_store_collect(struct matrix_store *store, const struct matrix_job *job, char *error,
@@ -486,11 +564,12 @@ int matrix_store_collect(struct matrix_store *store, const struct matrix_job *jo
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !err; i++) {
 		char path[PATH_MAX];
 		size_t n;
-		char **files = store_files(store, job, names[i], &n);
+		char **files;
 
+		err = store_files(store, job, names[i], &files, &n);
 		snprintf(path, sizeof(path), "%s/%s", store->dir, names[i]);
-		if (!files)
-			err = store_fail(error, error_size, -ENOMEM, path);
+		if (err)
+			(void)store_fail(error, error_size, err, path);
 		else if (!strcmp(names[i], "env.json"))
 			err = matrix_choose_env(path, files, n, error, error_size);
 		else

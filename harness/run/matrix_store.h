@@ -49,9 +49,9 @@ int matrix_store_open(struct matrix_store *store, const char *dir, json_t *ident
 	__attribute__((warn_unused_result));
 void matrix_store_close(struct matrix_store *store);
 
-/* Whether a repetition is finished; then its result. */
-bool matrix_store_has(const struct matrix_store *store, const char *id, unsigned rep,
-		      struct matrix_result *result);
+/* 1: a repetition is finished, and its result; 0: it is not; or -errno: nobody can tell. */
+int matrix_store_has(const struct matrix_store *store, const char *id, unsigned rep,
+		     struct matrix_result *result) __attribute__((warn_unused_result));
 
 /* An empty folder for a repetition; its path in `path` (PATH_MAX).  0 or -errno. */
 int matrix_store_begin(struct matrix_store *store, const char *id, unsigned rep, char *path)

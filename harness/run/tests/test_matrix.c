@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -495,6 +496,49 @@ static void test_torn_journal(void **state)
 	assert_int_equal(read_journal(f->out, names, 8), 3);
 }
 
+/* Damaged in the middle, or not to be read: refused, and left as it is. */
+static void test_damaged_journal(void **state)
+{
+	struct fixture *f = *state;
+	char path[160];
+	char names[8][32];
+	struct stat st;
+
+	write_text(f->job, "[a]\nstrategy=leak\nkeys=1..3+1\nvalue-bytes=0\n");
+	assert_int_equal(matrix_whole(f), EXIT_GOOD);
+	snprintf(path, sizeof(path), "%s/journal", f->out);
+	assert_int_equal(stat(path, &st), 0);
+	FILE *journal = fopen(path, "r+");
+
+	assert_non_null(journal);
+	fputc('x', journal);
+	fclose(journal);
+	f->plan.resume = true;
+	assert_int_equal(matrix_whole(f), EXIT_USAGE);
+	const off_t before = st.st_size;
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, before);
+	/* As the message says. */
+	unlink(path);
+	assert_int_equal(matrix_whole(f), EXIT_GOOD);
+	assert_int_equal(read_journal(f->out, names, 8), 3);
+	/* Too few descriptors for the journal's second one. */
+	assert_int_equal(stat(path, &st), 0);
+	for (rlim_t n = 6; n < 12; n++) {
+		struct rlimit limit, few;
+		struct stat now;
+
+		getrlimit(RLIMIT_NOFILE, &limit);
+		few = (struct rlimit){n, limit.rlim_max};
+		setrlimit(RLIMIT_NOFILE, &few);
+		(void)matrix_whole(f);
+		setrlimit(RLIMIT_NOFILE, &limit);
+		assert_int_equal(stat(path, &now), 0);
+		assert_int_equal(now.st_size, st.st_size);
+	}
+}
+
 static void test_refuses(void **state)
 {
 	struct fixture *f = *state;
@@ -787,6 +831,7 @@ int main(void)
 		TEST(test_retry_failed),
 		TEST(test_killed_and_resumed),
 		TEST(test_torn_journal),
+		TEST(test_damaged_journal),
 		TEST(test_refuses),
 		TEST(test_rows_of_others),
 		TEST(test_bytes),
