@@ -45,8 +45,10 @@ static int cmd_report_write(FILE *out, const struct plot_dir *p, const char *tit
 	rc = html_figures(out, p);
 	html_tables(out, p);
 	html_self_checks(out, p);
-	html_environment(out, p);
-	html_commands(out, p);
+	if (!rc)
+		rc = html_environment(out, p);
+	if (!rc)
+		rc = html_commands(out, p);
 	html_end(out);
 	if (!rc && ferror(out))
 		rc = -EIO;
@@ -60,8 +62,10 @@ static int cmd_report_file(const struct plot_dir *p, const char *path, const cha
 	FILE *out;
 	int rc;
 
-	if (asprintf(&temporary, "%s.tmp", path) < 0)
+	if (asprintf(&temporary, "%s.tmp", path) < 0) {
+		cli_error("%s: out of memory", path);
 		return -ENOMEM;
+	}
 	out = fopen(temporary, "we");
 	if (!out) {
 		rc = -errno;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "report/compare_internal.h"
+#include "report/text.h"
 
 /* An interval from fewer repetitions says nothing about sameness. */
 #define MIN_REPS_SAME 4u
@@ -138,9 +139,9 @@ static enum compare_better compare_better_of(const char *text)
 static char *compare_label(const struct compare_samples *s, const struct compare_sample *sample)
 {
 	const struct table *t = sample->table;
-	char *label = NULL;
-	size_t size;
-	FILE *f = open_memstream(&label, &size);
+	struct text_buffer buffer;
+	FILE *f = text_open(&buffer);
+	const char *blank = "";
 
 	if (!f)
 		return NULL;
@@ -149,14 +150,11 @@ static char *compare_label(const struct compare_samples *s, const struct compare
 
 		if (!s->varies[column])
 			continue;
-		fprintf(f, "%s%s=%s", ftell(f) > 0 ? " " : "",
-			table_column_name((enum table_column)column), *text ? text : "-");
+		fprintf(f, "%s%s=%s", blank, table_column_name((enum table_column)column),
+			*text ? text : "-");
+		blank = " ";
 	}
-	if (fclose(f)) {
-		free(label);
-		return NULL;
-	}
-	return label;
+	return text_close(&buffer);
 }
 
 /* Values of a group, sorted.  The caller frees. */

@@ -182,41 +182,48 @@ static int wide_find_keys(struct wide *w, const struct table *t)
 	return w->status && w->values ? 0 : -ENOMEM;
 }
 
-/* "lifetime.value.total.all.process.p99.ns": what is empty is left out. */
-static void wide_name(FILE *out, const struct table *t, const struct wide_key *key)
+/* "lifetime.value.total.all.process.p99.ns": what is empty is left out.  0 or -ENOMEM: without its name a column
+ * could not be told from others. */
+static int wide_name(FILE *out, const struct table *t, const struct wide_key *key)
 {
 	const char *dot = "";
-	char *name = NULL;
-	size_t size;
-	FILE *text = open_memstream(&name, &size);
+	struct text_buffer buffer;
+	FILE *text = text_open(&buffer);
+	char *name;
 
 	if (!text)
-		return;
+		return -ENOMEM;
 	for (size_t i = 0; i < 7; i++) {
 		if (!key->id[i])
 			continue;
 		fprintf(text, "%s%s", dot, table_string(t, key->id[i]));
 		dot = ".";
 	}
-	if (!fclose(text))
-		text_write_csv(out, name);
+	name = text_close(&buffer);
+	if (!name)
+		return -ENOMEM;
+	text_write_csv(out, name);
 	free(name);
+	return 0;
 }
 
-static void wide_header(const struct wide *w, const struct table *t)
+static int wide_header(const struct wide *w, const struct table *t)
 {
+	int rc = 0;
+
 	for (size_t i = 0; i < sizeof(wide_identity) / sizeof(wide_identity[0]); i++)
 		fprintf(w->out, "%s%s", i ? "," : "", table_column_name(wide_identity[i]));
-	for (size_t i = 0; i < w->n_keys; i++) {
+	for (size_t i = 0; i < w->n_keys && !rc; i++) {
 		fputc(',', w->out);
-		wide_name(w->out, t, &w->keys[i]);
-		if (!w->keys[i].has_status)
+		rc = wide_name(w->out, t, &w->keys[i]);
+		if (rc || !w->keys[i].has_status)
 			continue;
 		fputc(',', w->out);
-		wide_name(w->out, t, &w->keys[i]);
+		rc = wide_name(w->out, t, &w->keys[i]);
 		fputs(".status", w->out);
 	}
 	fputc('\n', w->out);
+	return rc;
 }
 
 static int wide_unit(void *ctx, const struct table *t, const struct export_unit *unit)
@@ -255,8 +262,9 @@ int export_wide(FILE *out, const struct table *t, char *error, size_t error_size
 	int rc = wide_find_keys(&w, t);
 
 	if (!rc) {
-		wide_header(&w, t);
-		rc = export_units(t, wide_unit, &w);
+		rc = wide_header(&w, t);
+		if (!rc)
+			rc = export_units(t, wide_unit, &w);
 	}
 	if (rc)
 		snprintf(error, error_size, "out of memory");

@@ -115,22 +115,23 @@ static void bench_counter_name(FILE *out, const struct table *t, size_t row)
 	}
 }
 
+/* Takes over `value`.  A member that is left out would be a figure less, and nobody would see it.  0 or -ENOMEM. */
+static int gbench_set(json_t *entry, const char *key, json_t *value)
+{
+	return json_object_set_new(entry, key, value) ? -ENOMEM : 0;
+}
+
 /* A name written by one of the functions above; NULL when out of memory.  Free it. */
 static char *bench_text(void (*write)(FILE *, const struct table *, size_t), const struct table *t,
 			size_t row)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	struct text_buffer buffer;
+	FILE *out = text_open(&buffer);
 
 	if (!out)
 		return NULL;
 	write(out, t, row);
-	if (fclose(out)) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return text_close(&buffer);
 }
 
 struct gbench {
@@ -154,27 +155,31 @@ static int gbench_unit(void *ctx, const struct table *t, const struct export_uni
 	}
 	if (!name || !entry)
 		goto out;
-	json_object_set_new(entry, "name", json_string(name));
-	json_object_set_new(entry, "run_name", json_string(name));
-	json_object_set_new(entry, "run_type", json_string("iteration"));
-	json_object_set_new(entry, "repetitions", json_integer(unit->n_reps));
-	json_object_set_new(entry, "repetition_index", json_integer(unit->rep_index));
-	json_object_set_new(entry, "threads", json_integer(threads > 0 ? (json_int_t)threads : 1));
-	json_object_set_new(entry, "iterations",
-			    json_integer(times.n_ops > 0 ? (json_int_t)times.n_ops : 1));
-	json_object_set_new(entry, "real_time", json_real(times.real_ns));
-	json_object_set_new(entry, "cpu_time", json_real(times.cpu_ns));
-	json_object_set_new(entry, "time_unit", json_string("ns"));
+	if (gbench_set(entry, "name", json_string(name)) ||
+	    gbench_set(entry, "run_name", json_string(name)) ||
+	    gbench_set(entry, "run_type", json_string("iteration")) ||
+	    gbench_set(entry, "repetitions", json_integer(unit->n_reps)) ||
+	    gbench_set(entry, "repetition_index", json_integer(unit->rep_index)) ||
+	    gbench_set(entry, "threads", json_integer(threads > 0 ? (json_int_t)threads : 1)) ||
+	    gbench_set(entry, "iterations",
+		       json_integer(times.n_ops > 0 ? (json_int_t)times.n_ops : 1)) ||
+	    gbench_set(entry, "real_time", json_real(times.real_ns)) ||
+	    gbench_set(entry, "cpu_time", json_real(times.cpu_ns)) ||
+	    gbench_set(entry, "time_unit", json_string("ns")))
+		goto out;
 	for (size_t i = 0; i < unit->n_rows; i++) {
 		char *counter;
+		int err;
 
 		if (!bench_is_counter(t, unit->rows[i]))
 			continue;
 		counter = bench_text(bench_counter_name, t, unit->rows[i]);
 		if (!counter)
 			goto out;
-		json_object_set_new(entry, counter, json_real(table_value(t, unit->rows[i])));
+		err = gbench_set(entry, counter, json_real(table_value(t, unit->rows[i])));
 		free(counter);
+		if (err)
+			goto out;
 	}
 	fputs(g->is_first ? "\n" : ",\n", g->out);
 	g->is_first = false;

@@ -20,9 +20,8 @@ static char *export_tag(const struct histfile_row *row, uint32_t run)
 {
 	const char *parts[] = {row->strategy, row->options, row->stage,	      row->role,
 			       row->object,   row->phase,   row->table_state, row->metric};
-	char *tag = NULL;
-	size_t size;
-	FILE *out = open_memstream(&tag, &size);
+	struct text_buffer buffer;
+	FILE *out = text_open(&buffer);
 
 	if (!out)
 		return NULL;
@@ -38,11 +37,7 @@ static char *export_tag(const struct histfile_row *row, uint32_t run)
 		fputs("/censored", out);
 	if (run > 1)
 		fprintf(out, "/run=%" PRIu32, run);
-	if (fclose(out)) {
-		free(tag);
-		return NULL;
-	}
-	return tag;
+	return text_close(&buffer);
 }
 
 /* The tags written so far, and how often. */

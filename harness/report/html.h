@@ -21,15 +21,15 @@ int html_svg(FILE *out, const char *path, const char *label, size_t index);
 
 /* The summary in words. */
 void html_summary(FILE *out, const struct plot_dir *p);
-/* Environment with its warnings, from DIR/env.json; says so when there is none. */
-void html_environment(FILE *out, const struct plot_dir *p);
+/* Environment with its warnings, from DIR/env.json; says so when there is none.  0 or -ENOMEM. */
+int html_environment(FILE *out, const struct plot_dir *p);
 /* Little's law, conservation and the cost of tracking, per cell and stage. */
 void html_self_checks(FILE *out, const struct plot_dir *p);
 /* Figures of every setting, strategy and stage, and what is not ok. */
 void html_tables(FILE *out, const struct plot_dir *p);
 /* All figures, and why others are missing. */
 int html_figures(FILE *out, const struct plot_dir *p);
-/* The command line of every cell. */
-void html_commands(FILE *out, const struct plot_dir *p);
+/* The command line of every cell.  0 or -ENOMEM. */
+int html_commands(FILE *out, const struct plot_dir *p);
 
 #endif

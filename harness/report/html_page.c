@@ -115,7 +115,7 @@ int html_svg(FILE *out, const char *path, const char *label, size_t index)
 	if (!in)
 		return -errno;
 	snprintf(prefix, sizeof(prefix), "f%zu-", index);
-	while (getline(&line, &size, in) > 0) {
+	while (errno = 0, getline(&line, &size, in) > 0) {
 		if (html_svg_drops(line))
 			continue;
 		if (!strncmp(line, "<svg", 4))
@@ -123,7 +123,8 @@ int html_svg(FILE *out, const char *path, const char *label, size_t index)
 		else
 			html_svg_line(out, line, prefix);
 	}
-	if (ferror(in))
+	/* Not the end: a read error, or no memory for the line. */
+	if (!feof(in))
 		rc = errno ? -errno : -EIO;
 	free(line);
 	fclose(in);
@@ -233,26 +234,30 @@ static void html_env_facts(FILE *out, json_t *env)
 	fputs("</tbody></table></div></details>\n", out);
 }
 
-void html_environment(FILE *out, const struct plot_dir *p)
+int html_environment(FILE *out, const struct plot_dir *p)
 {
 	json_error_t error;
-	json_t *env = NULL;
+	json_t *env;
 	char *path;
 
+	if (asprintf(&path, "%s/env.json", p->dir) < 0)
+		return -ENOMEM;
 	fputs("<h2 id=\"environment\">Environment</h2>\n", out);
-	if (asprintf(&path, "%s/env.json", p->dir) >= 0) {
-		env = json_load_file(path, 0, &error);
-		free(path);
-	}
+	errno = 0;
+	env = json_load_file(path, 0, &error);
+	free(path);
+	if (!env && errno == ENOMEM)
+		return -ENOMEM;
 	if (!env) {
 		html_printf(out,
 			    "<p class=\"bad\">There is no readable env.json (%s): nobody can say "
 			    "on what these "
 			    "figures were measured.</p>\n",
 			    error.text);
-		return;
+		return 0;
 	}
 	html_env_warnings(out, env);
 	html_env_facts(out, env);
 	json_decref(env);
+	return 0;
 }

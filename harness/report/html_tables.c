@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* html_tables.c - tables of the report: figures, self-checks, what is not ok, command lines. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,23 +267,34 @@ void html_tables(FILE *out, const struct plot_dir *p)
 	tables_not_ok(out, p->table);
 }
 
-/* --name=value, quoted for a shell; nothing when the field is empty. */
-static void tables_option(FILE *out, const struct table *t, size_t row, const char *name,
-			  enum table_column column)
+/* " PREFIXtext", the text quoted for a shell, then for HTML.  0 or -ENOMEM. */
+static int tables_quoted(FILE *out, const char *prefix, const char *text)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *quoted;
+	struct text_buffer buffer;
+	FILE *quote = text_open(&buffer);
+	char *quoted = NULL;
+
+	if (quote) {
+		text_write_shell(quote, text);
+		quoted = text_close(&buffer);
+	}
+	if (!quoted)
+		return -ENOMEM;
+	html_printf(out, " %s%s", prefix, quoted);
+	free(quoted);
+	return 0;
+}
+
+/* --name=value; nothing when the field is empty. */
+static int tables_option(FILE *out, const struct table *t, size_t row, const char *name,
+			 enum table_column column)
+{
+	char prefix[32];
 
 	if (!*table_text(t, row, column))
-		return;
-	quoted = open_memstream(&text, &size);
-	if (!quoted)
-		return;
-	text_write_shell(quoted, table_text(t, row, column));
-	if (!fclose(quoted))
-		html_printf(out, " --%s=%s", name, text);
-	free(text);
+		return 0;
+	snprintf(prefix, sizeof(prefix), "--%s=", name);
+	return tables_quoted(out, prefix, table_text(t, row, column));
 }
 
 /* What all rows of a cell tell together. */
@@ -339,23 +351,8 @@ static void tables_stages(FILE *out, const struct table *t, const struct tables_
 	}
 }
 
-/* "--name=value", quoted for a shell, then for HTML. */
-static void tables_quoted(FILE *out, const char *text)
-{
-	char *quoted = NULL;
-	size_t size;
-	FILE *quote = open_memstream(&quoted, &size);
-
-	if (!quote)
-		return;
-	text_write_shell(quote, text);
-	if (!fclose(quote))
-		html_printf(out, " %s", quoted);
-	free(quoted);
-}
-
-/* The command line of the cell that a row belongs to; false when it has no stages. */
-static bool tables_command(FILE *out, const struct table *t, size_t row)
+/* The command line of the cell that a row belongs to: 1; 0 when it has no stages; -ENOMEM. */
+static int tables_command(FILE *out, const struct table *t, size_t row)
 {
 	static const struct {
 		const char *name;
@@ -374,41 +371,45 @@ static bool tables_command(FILE *out, const struct table *t, size_t row)
 		{"seed", COL_seed},
 	};
 	struct tables_cell_load load;
-	char *text = NULL;
-	size_t size;
+	struct text_buffer buffer;
+	char *text;
 	FILE *words;
+	int rc;
 
 	tables_find_load(t, table_id(t, row, COL_cell_id), &load);
 	if (!load.n)
-		return false;
-	words = open_memstream(&text, &size);
+		return 0;
+	words = text_open(&buffer);
 	if (!words)
-		return false;
+		return -ENOMEM;
 	fprintf(words, "--strategy=%s%s%s", table_text(t, row, COL_strategy),
 		table_id(t, row, COL_options) ? ":" : "", table_text(t, row, COL_options));
 	fputc('\0', words); /* then the second word */
 	fputs("--stages=", words);
 	tables_stages(words, t, &load);
-	if (!fclose(words)) {
-		fputs("reclaimbench run", out);
-		tables_quoted(out, text);
-		for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-			tables_option(out, t, row, options[i].name, options[i].column);
-		tables_quoted(out, text + strlen(text) + 1);
-		if (load.sampled_1_in > 1)
-			fprintf(out, " --sample=%.0f", load.sampled_1_in);
-		fputs(" --out=DIR\n", out);
-	}
+	text = text_close(&buffer);
+	if (!text)
+		return -ENOMEM;
+	fputs("reclaimbench run", out);
+	rc = tables_quoted(out, "", text);
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && !rc; i++)
+		rc = tables_option(out, t, row, options[i].name, options[i].column);
+	if (!rc)
+		rc = tables_quoted(out, "", text + strlen(text) + 1);
+	if (load.sampled_1_in > 1)
+		fprintf(out, " --sample=%.0f", load.sampled_1_in);
+	fputs(" --out=DIR\n", out);
 	free(text);
-	return true;
+	return rc ? rc : 1;
 }
 
-void html_commands(FILE *out, const struct plot_dir *p)
+int html_commands(FILE *out, const struct plot_dir *p)
 {
 	const struct results *r = &p->results;
 	bool *is_done = calloc(r->n_settings * r->n_series + 1, sizeof(*is_done));
 	size_t n = 0;
 	size_t n_without = 0;
+	int rc = is_done ? 0 : -ENOMEM;
 
 	fputs("<h2 id=\"commands\">How to reproduce</h2>\n"
 	      "<p>A matrix: run its job file again. Each cell alone with its own command line; "
@@ -422,10 +423,11 @@ void html_commands(FILE *out, const struct plot_dir *p)
 	      out);
 	for (size_t i = 0; is_done && i < r->n_points && n < TABLES_MAX_COMMANDS; i++)
 		is_done[r->points[i].setting * r->n_series + r->points[i].series] = true;
-	for (size_t row = 0; is_done && row < table_n_rows(r->table) && n < TABLES_MAX_COMMANDS;
+	for (size_t row = 0; !rc && row < table_n_rows(r->table) && n < TABLES_MAX_COMMANDS;
 	     row++) {
 		size_t setting = 0;
 		size_t series = 0;
+		int written;
 
 		/* A cell's rows stand together: look a cell up once per run of them. */
 		if (row && table_id(r->table, row, COL_cell_id) ==
@@ -436,7 +438,9 @@ void html_commands(FILE *out, const struct plot_dir *p)
 			continue;
 		is_done[setting * r->n_series + series] = false;
 		n++;
-		n_without += !tables_command(out, r->table, row);
+		written = tables_command(out, r->table, row);
+		n_without += !written;
+		rc = written < 0 ? written : 0;
 	}
 	fputs("</pre>\n", out);
 	if (n_without)
@@ -445,4 +449,5 @@ void html_commands(FILE *out, const struct plot_dir *p)
 			"because they failed or are of <code>reclaimbench scenario</code>.</p>\n",
 			n_without);
 	free(is_done);
+	return rc;
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/text.h"
+
 /* What tells settings apart: every factor that is neither the strategy nor the repetition.  The last, the cell, only
  * where one strategy has two cells that the others leave equal: they differ in an option that has no column. */
 static const enum table_column results_factors[] = {
@@ -375,9 +377,8 @@ out:
 static char *results_factor_text(const struct table *t, size_t row, const bool *wanted,
 				 bool is_short)
 {
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	struct text_buffer buffer;
+	FILE *out = text_open(&buffer);
 	const char *comma = "";
 
 	if (!out)
@@ -394,11 +395,7 @@ static char *results_factor_text(const struct table *t, size_t row, const bool *
 				value);
 		comma = ", ";
 	}
-	if (fclose(out)) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return text_close(&buffer);
 }
 
 /* The factors that a short label needs, in their order: those in which two settings differ that all needed

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* text.c - escaping for HTML, gnuplot, shells, CSV and token formats. */
+/* text.c - escaping for HTML, gnuplot, shells, CSV and token formats, and texts in memory. */
 #include "report/text.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 size_t text_utf8_length(const char *text)
 {
@@ -169,4 +171,45 @@ void text_write_token(FILE *out, const char *text)
 
 		fputc(c < 0x80 && (isalnum(c) || strchr("._+-:=%", c)) ? c : '_', out);
 	}
+}
+
+/* Of a stream: 0 is an error, which ferror() and fclose() tell. */
+static ssize_t text_keep(void *ctx, const char *data, size_t n)
+{
+	struct text_buffer *b = ctx;
+
+	if (n >= b->room - b->size) { /* one more for the '\0' */
+		const size_t room = 2 * (b->size + n + 1);
+		char *more = realloc(b->text, room);
+
+		if (!more)
+			return 0;
+		b->text = more;
+		b->room = room;
+	}
+	memcpy(b->text + b->size, data, n);
+	b->size += n;
+	return (ssize_t)n;
+}
+
+FILE *text_open(struct text_buffer *b)
+{
+	*b = (struct text_buffer){.text = calloc(1, 1), .room = 1};
+	if (b->text)
+		b->stream = fopencookie(b, "w", (cookie_io_functions_t){.write = text_keep});
+	if (!b->stream)
+		free(b->text);
+	return b->stream;
+}
+
+char *text_close(struct text_buffer *b)
+{
+	const int is_bad = ferror(b->stream);
+
+	if (fclose(b->stream) || is_bad) {
+		free(b->text);
+		return NULL;
+	}
+	b->text[b->size] = '\0';
+	return b->text;
 }

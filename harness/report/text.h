@@ -2,7 +2,7 @@
 /* text.h - text that came from outside, made harmless for what it is written into.  Pure functions.
  *
  * Names in a CSV may hold quotes, markup, control characters or broken UTF-8; each writer here says
- * what it guarantees.
+ * what it guarantees.  And a stream that writes into memory.
  */
 #ifndef RECLAIMBENCH_TEXT_H
 #define RECLAIMBENCH_TEXT_H
@@ -34,5 +34,18 @@ void text_write_csv(FILE *out, const char *text);
 /* A token for formats that separate by blanks, commas or slashes: letters, digits and "._+-:=%" stay, all
  * else becomes '_'. */
 void text_write_token(FILE *out, const char *text);
+
+/* A text written through a stream; fields are text.c's.  As open_memstream(), which does not tell when it could not
+ * keep all (glibc: neither ferror() nor fclose() do, and the text may be NULL). */
+struct text_buffer {
+	FILE *stream;
+	char *text;
+	size_t size, room;
+};
+
+/* The stream to write to, which text_close() closes; NULL when memory is short, then nothing is to close. */
+FILE *text_open(struct text_buffer *b);
+/* What was written, with a '\0' behind it; NULL when memory was short for any of it.  The caller frees. */
+char *text_close(struct text_buffer *b) __attribute__((warn_unused_result));
 
 #endif

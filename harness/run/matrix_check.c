@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "measure/pmu.h"
+#include "report/text.h"
 #include "run/matrix.h"
 
 #define MESSAGE_BYTES 1024
@@ -31,26 +32,21 @@ static int check_compare(const void *left, const void *right)
 static char *check_difference(const struct matrix_job *job, const struct matrix_cell *cell,
 			      const struct matrix_cell *other)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
+	struct text_buffer buffer;
+	FILE *f = text_open(&buffer);
+	const char *blank = "";
 
 	for (size_t i = 0; f && i < job->n_options; i++) {
 		const char *name = job->options[i].name;
 		const char *value = matrix_cell_get(job, cell, name);
 		const char *before = matrix_cell_get(job, other, name);
 
-		if (!value != !before || (value && strcmp(value, before)))
-			fprintf(f, "%s%s=%s", ftell(f) > 0 ? " " : "", name,
-				!value	 ? "no"
-				: *value ? value
-					 : "yes");
+		if (!value != !before || (value && strcmp(value, before))) {
+			fprintf(f, "%s%s=%s", blank, name, !value ? "no" : *value ? value : "yes");
+			blank = " ";
+		}
 	}
-	if (f && fclose(f)) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return f ? text_close(&buffer) : NULL;
 }
 
 /* Rows of two cells with one id would be read as repetitions of one cell. */

@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "load/stages.h"
+#include "report/text.h"
 #include "run/matrix_ini.h"
 #include "run/matrix_list.h"
 #include "units.h"
@@ -248,23 +249,20 @@ const char *matrix_cell_get(const struct matrix_job *job, const struct matrix_ce
 
 char *matrix_cell_text(const struct matrix_job *job, const struct matrix_cell *cell)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
+	struct text_buffer buffer;
+	FILE *f = text_open(&buffer);
+	const char *blank = "";
 
 	if (!f)
 		return NULL;
 	for (size_t i = 0; i < job->n_options; i++) {
 		if (!cell->values[i])
 			continue;
-		fprintf(f, "%s%s%s%s", ftell(f) > 0 ? " " : "", job->options[i].name,
-			*cell->values[i] ? "=" : "", cell->values[i]);
+		fprintf(f, "%s%s%s%s", blank, job->options[i].name, *cell->values[i] ? "=" : "",
+			cell->values[i]);
+		blank = " ";
 	}
-	if (fclose(f)) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return text_close(&buffer);
 }
 
 static bool job_is_excluded(const struct matrix_job *job, const struct job_section *s,
