@@ -565,10 +565,10 @@ static int compare_keep_variants(struct comparison *c, const struct compare_samp
 {
 	if (options->by < 0)
 		return 0;
-	c->n_variant_names = s->n_variants;
 	c->variant_names = calloc(s->n_variants + 1, sizeof(*c->variant_names));
 	if (!c->variant_names)
 		return -ENOMEM;
+	c->n_variant_names = s->n_variants; /* what comparison_free() looks at */
 	for (size_t i = 0; i < s->n_variants; i++) {
 		c->variant_names[i] = strdup(intern_text(&s->texts, s->variants[i]));
 		if (!c->variant_names[i])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* figure_axis.c - log axes with tics in the units people read. */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,8 +67,29 @@ static double figure_tic_step(enum figure_unit unit, double span)
 	return steps[i];
 }
 
+/* The commands, written into the caller's array: a stream would need memory, and an axis without it would be another. */
+struct axis_text {
+	char *buf;
+	size_t size, length;
+};
+
+static void axis_printf(struct axis_text *out, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+static void axis_printf(struct axis_text *out, const char *fmt, ...)
+{
+	const size_t room = out->size - out->length;
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(out->buf + out->length, room, fmt, args);
+	va_end(args);
+	if (n > 0)
+		out->length += (size_t)n < room ? (size_t)n : room - 1;
+}
+
 /* Tics at 1, 2, 5 within a range of less than a factor of 20; returns how many were written. */
-static void figure_fine_tics(FILE *out, enum figure_unit unit, double low, double high)
+static void figure_fine_tics(struct axis_text *out, enum figure_unit unit, double low, double high)
 {
 	static const double fine_10[] = {1, 2, 3, 5, 7};
 	const char *comma = "";
@@ -80,13 +102,13 @@ static void figure_fine_tics(FILE *out, enum figure_unit unit, double low, doubl
 			if (at < low * 0.999 || at > high * 1.001)
 				continue;
 			figure_tic_label(label, sizeof(label), unit, at);
-			fprintf(out, "%s'%s' %.10g", comma, label, at);
+			axis_printf(out, "%s'%s' %.10g", comma, label, at);
 			comma = ", ";
 		}
 	}
 }
 
-static void figure_fine_tics_2(FILE *out, double low, double high)
+static void figure_fine_tics_2(struct axis_text *out, double low, double high)
 {
 	const char *comma = "";
 	char label[48];
@@ -95,13 +117,13 @@ static void figure_fine_tics_2(FILE *out, double low, double high)
 		if (at < low * 0.999)
 			continue;
 		figure_tic_label(label, sizeof(label), FIGURE_BYTES, at);
-		fprintf(out, "%s'%s' %.10g", comma, label, at);
+		axis_printf(out, "%s'%s' %.10g", comma, label, at);
 		comma = ", ";
 	}
 }
 
-static void figure_coarse_tics(FILE *out, enum figure_unit unit, double low, double high,
-			       double step)
+static void figure_coarse_tics(struct axis_text *out, enum figure_unit unit, double low,
+			       double high, double step)
 {
 	const char *comma = "";
 	char label[48];
@@ -111,7 +133,7 @@ static void figure_coarse_tics(FILE *out, enum figure_unit unit, double low, dou
 		if (at < low * 0.999)
 			continue;
 		figure_tic_label(label, sizeof(label), unit, at);
-		fprintf(out, "%s'%s' %.10g", comma, label, at);
+		axis_printf(out, "%s'%s' %.10g", comma, label, at);
 		comma = ", ";
 	}
 }
@@ -121,12 +143,9 @@ void figure_log_axis(char *buf, size_t size, const char *axis, enum figure_unit 
 {
 	double low = range->min;
 	double high = range->max;
-	FILE *out = fmemopen(buf, size, "w");
+	struct axis_text text = {.buf = buf, .size = size};
+	struct axis_text *out = &text;
 
-	if (!out) {
-		*buf = '\0';
-		return;
-	}
 	if (low == high) {
 		low /= 2;
 		high *= 2;
@@ -134,15 +153,13 @@ void figure_log_axis(char *buf, size_t size, const char *axis, enum figure_unit 
 	/* Air at both ends, so that no marker is cut. */
 	low /= 1 + 0.05 * log(high / low);
 	high *= 1 + 0.05 * log(high / low);
-	fprintf(out, "set logscale %s; set %srange [%.6g:%.6g]; set %stics (", axis, axis, low,
-		high, axis);
+	axis_printf(out, "set logscale %s; set %srange [%.6g:%.6g]; set %stics (", axis, axis, low,
+		    high, axis);
 	if (high / low >= 40)
 		figure_coarse_tics(out, unit, low, high, figure_tic_step(unit, high / low));
 	else if (unit == FIGURE_BYTES)
 		figure_fine_tics_2(out, low, high);
 	else
 		figure_fine_tics(out, unit, low, high);
-	fputc(')', out);
-	fclose(out);
-	buf[size - 1] = '\0';
+	axis_printf(out, ")");
 }

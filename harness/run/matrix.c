@@ -500,8 +500,10 @@ int matrix_dry_run(const struct matrix_job *job, const struct matrix_plan *plan)
 		if (!matrix_is_in_shard(cell, plan->shard, plan->n_shards))
 			continue;
 		text = matrix_cell_text(job, cell);
-		if (!text)
+		if (!text) {
+			cli_error("out of memory");
 			return EXIT_USAGE;
+		}
 		printf("%-16s  %-12s  %4u  %6.1f  %s\n", cell->id, cell->scenario, cell->n_reps,
 		       (double)cell->expected_ns * 1e-9, text);
 		free(text);
