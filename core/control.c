@@ -3,6 +3,12 @@
 #include "control.h"
 
 #ifdef RECLAIMBENCH_CONTROLS
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "perturb.h"
+
 enum control control_chosen;
 
 const char *const control_names[CONTROL_N] = {
@@ -18,4 +24,25 @@ const char *const control_texts[CONTROL_N] = {
 #include "control.def"
 #undef CONTROL_DEF
 };
+
+/* For programs that know nothing of controls: RECLAIMBENCH_CONTROL=NAME chooses one, and RECLAIMBENCH_CONTROL_SEED=N
+ * perturbs the schedule. */
+static void __attribute__((constructor)) control_from_environment(void)
+{
+	const char *name = getenv("RECLAIMBENCH_CONTROL"), *seed;
+	int i = 0;
+
+	seed = getenv("RECLAIMBENCH_CONTROL_SEED");
+	if (seed)
+		perturb_set_seed(strtoull(seed, NULL, 10));
+	if (!name)
+		return;
+	while (i < CONTROL_N && strcmp(name, control_names[i]))
+		i++;
+	if (i == CONTROL_N) {
+		fprintf(stderr, "RECLAIMBENCH_CONTROL=%s: no control of this name\n", name);
+		exit(2);
+	}
+	control_chosen = (enum control)i;
+}
 #endif

@@ -3,7 +3,8 @@
  *
  * CONTROL(name) stands in the code at the very place where a correct line is left out or done in the wrong order;
  * it is constant false in every other build, so the sound version of the code is the same code.  One control at
- * a time is chosen for the whole process, before any thread (strategies/tests/controls/).
+ * a time is chosen for the whole process, before any thread (strategies/tests/controls/, or RECLAIMBENCH_CONTROL=NAME
+ * in the environment of any program of such a build).
  */
 #ifndef RECLAIMBENCH_CONTROL_H
 #define RECLAIMBENCH_CONTROL_H

@@ -124,6 +124,7 @@ static void instance_worker_init(struct run_instance *in, unsigned i)
 	w->index = i;
 	w->role = i < in->n_mutators ? ROLE_MUTATOR : ROLE_READER;
 	w->is_staller = i >= in->n_mutators + config->n_readers;
+	w->is_audited = audit_is_on(in->r);
 	w->mix = w->role == ROLE_MUTATOR ? config->mix : only_get;
 	ops_init(&w->ops, &in->keys, &w->mix, config->seed, i,
 		 w->role == ROLE_MUTATOR ? in->n_mutators : in->n_workers);
@@ -225,16 +226,29 @@ static void instance_free_workers(struct run_instance *in)
 	free(in->workers);
 }
 
+void run_instance_quit(struct run_instance *in)
+{
+	if (in->has_quit)
+		return;
+	in->has_quit = true;
+	instance_stop_workers(in);
+	if (in->t == NULL)
+		return;
+	reclaim_online(in->t);
+	if (in->map != NULL)
+		hmap_destroy(in->map, in->t);
+	in->map = NULL;
+	reclaim_ops(in->r)->drain(in->t);
+	reclaim_offline(in->t);
+}
+
 void run_instance_destroy(struct run_instance *in)
 {
 	if (in == NULL)
 		return;
-	instance_stop_workers(in);
+	run_instance_quit(in);
 	if (in->t != NULL) {
 		reclaim_online(in->t);
-		if (in->map != NULL)
-			hmap_destroy(in->map, in->t);
-		reclaim_ops(in->r)->drain(in->t);
 		reclaim_unregister(in->t);
 	}
 	if (in->r != NULL)

@@ -57,6 +57,7 @@ struct run_worker {
 	unsigned index;
 	enum reclaim_role role;
 	bool is_staller; /* the reader that stays in its section */
+	bool is_audited; /* what it writes and reads goes by audit_run.h */
 	pthread_t pthread;
 	pid_t tid;
 	struct reclaim_thread *t; /* NULL while unregistered */
@@ -101,6 +102,7 @@ struct run_instance {
 	struct events_collectors collectors; /* the strategy's threads; none without events */
 	struct gate gate;
 	struct stage_order order;
+	bool has_quit; /* run_instance_quit() */
 	atomic_bool stop __attribute__((aligned(PADDING_BYTES)));
 };
 
@@ -111,6 +113,9 @@ int run_instance_create(struct run_instance **out, const struct run_config *conf
 			const struct pmu_set *events, bool tracking, char *message,
 			size_t message_size) __attribute__((warn_unused_result));
 void run_instance_destroy(struct run_instance *in);
+/* Let the workers leave, drop the map, free all that is retired: what an audited run ends with.  The domain and the
+ * main thread's `t` stay; a second time it does nothing.  Main thread, no stage runs. */
+void run_instance_quit(struct run_instance *in);
 
 /* Let the workers fill the map to its steady state (with a trace they only join), then free all that this retired.  0, -ENOMEM, or
  * -EINTR when a signal came. */

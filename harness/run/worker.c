@@ -8,6 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "perturb.h"
+#include "run/audit_run.h"
+
 /* ---------------------------------------------------------------- registration */
 
 static void worker_leave(struct run_worker *w)
@@ -67,12 +70,27 @@ static inline unsigned worker_op_index(enum op_type type)
 	return type == OP_GET ? RUN_GET : type == OP_DELETE ? RUN_DELETE : RUN_INSERT;
 }
 
+/* An audited reader: it stands on what it has found, and looks at it once more before it steps off. */
+static __attribute__((noinline, cold)) void worker_audit_read(struct run_worker *w, uint64_t key,
+							      uint64_t value)
+{
+	struct audit_run_held held;
+
+	w->sink += audit_run_hold(w->in, key, value, &held);
+	PERTURB_HERE();
+	audit_run_let_go(w->in, &held);
+}
+
 static inline bool worker_get(struct run_worker *w, struct hmap *map, uint64_t key)
 {
 	uint64_t value;
 
 	if (!hmap_get(map, w->t, key, &value))
 		return false;
+	if (unlikely(w->is_audited)) {
+		worker_audit_read(w, key, value);
+		return true;
+	}
 	/* A reader uses what it found. */
 	if (w->in->config->value_bytes > 0)
 		value = *(const uint64_t *)(uintptr_t)value;
@@ -93,7 +111,9 @@ static inline bool worker_insert(struct run_worker *w, struct hmap *map, const s
 	const struct run_config *config = w->in->config;
 	const size_t bytes =
 		unlikely(config->is_value_traced) ? worker_traced_bytes(op) : config->value_bytes;
-	const enum hmap_result result = hmap_insert_sized(map, w->t, op->key, op->value, bytes);
+	const uint64_t value =
+		unlikely(w->is_audited) ? audit_run_value(op->key, op->value) : op->value;
+	const enum hmap_result result = hmap_insert_sized(map, w->t, op->key, value, bytes);
 
 	if (unlikely(result == HMAP_NO_MEMORY))
 		w->stats.n_no_memory++;
@@ -400,12 +420,19 @@ static void worker_open_loop(struct run_worker *w, bool is_recorded)
 static void worker_stall_once(struct run_worker *w, uint64_t until_ticks)
 {
 	const struct timespec slice = {.tv_nsec = STALL_SLICE_NS};
+	struct audit_run_held held = {0};
 	struct op op;
+	uint64_t value;
 
 	w->n_followed = 0; /* what is there now */
 	worker_next_get(w, &op);
 	reclaim_enter(w->t);
-	w->stats.n_hits[RUN_GET] += worker_get(w, w->in->map, op.key);
+	if (!w->is_audited) {
+		w->stats.n_hits[RUN_GET] += worker_get(w, w->in->map, op.key);
+	} else if (hmap_get(w->in->map, w->t, op.key, &value)) {
+		w->stats.n_hits[RUN_GET]++;
+		w->sink += audit_run_hold(w->in, op.key, value, &held);
+	}
 	while (!worker_is_stopped(w)) {
 		const uint64_t now = clock_ticks(w->in->clock);
 		const uint64_t left_ns = clock_delta_ns(w->in->clock, now, until_ticks);
@@ -416,6 +443,7 @@ static void worker_stall_once(struct run_worker *w, uint64_t until_ticks)
 		clock_nanosleep(CLOCK_MONOTONIC, 0, left_ns < STALL_SLICE_NS ? &rest : &slice,
 				NULL);
 	}
+	audit_run_let_go(w->in, &held);
 	reclaim_exit(w->t);
 	w->stats.n_attempted[RUN_GET]++;
 	reclaim_poll(w->t);
@@ -461,9 +489,11 @@ static void worker_prefill(struct run_worker *w)
 		return;
 	for (uint64_t i = w->index; i < keys->n_keys && !worker_is_stopped(w);
 	     i += w->in->n_mutators) {
+		const uint64_t key = keys_prefill(keys, i, w->in->n_mutators);
+
 		reclaim_enter(w->t);
-		const enum hmap_result result =
-			hmap_insert(w->in->map, w->t, keys_prefill(keys, i, w->in->n_mutators), i);
+		const enum hmap_result result = hmap_insert(
+			w->in->map, w->t, key, w->is_audited ? audit_run_value(key, i) : i);
 		reclaim_exit(w->t);
 		reclaim_poll(w->t);
 		if (result == HMAP_NO_MEMORY) {

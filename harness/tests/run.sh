@@ -194,7 +194,7 @@ grep -q 'steady=0' "$dir/stdout" || fail "--quiet: steady=0 is not told"
 # --audit: a checkpoint a stage, what it has looked at, and what it costs; --gc-log: a line a cycle, in order.
 for strategy in mark ebr; do
 	expect 0 -- "$bin" run --strategy=$strategy --keys=512 --warmup=0 --stages=max:50ms,max:50ms --audit --out="$dir/audit"
-	grep -q 'audit: sound: 0 faults; 2 checkpoints, [1-9][0-9]* objects reached' "$dir/stdout" ||
+	grep -q 'audit: sound: 0 faults; 3 checkpoints, [1-9][0-9]* objects reached, [1-9][0-9]* held' "$dir/stdout" ||
 		fail "--audit: $(grep audit "$dir/stdout")"
 	if [ -z "${SAN:-}" ]; then
 		grep -q 'audit: [0-9]* ns per operation with it, [0-9]* without' "$dir/stdout" || fail "--audit: no cost"
