@@ -293,7 +293,7 @@ static bool audit_freeing(void *ctx, uint32_t thread, void *object, enum obj_cla
 
 	if (!o) {
 		audit_fault_at(a, AUDIT_FREE_UNKNOWN, object, NULL);
-		return true; /* the heap knows it, or says more */
+		return false;
 	}
 	word = load_seq_cst(&o->word);
 	do {

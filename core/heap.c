@@ -38,7 +38,7 @@ void heap_poison_fill(void *obj, size_t bytes)
 	memset(obj, HEAP_POISON, bytes);
 }
 
-void heap_poison_check(const struct heap *h, const void *obj, size_t bytes, unsigned class)
+void heap_poison_check(const struct heap *h, void *obj, size_t bytes, unsigned class)
 {
 	const unsigned char *p = obj;
 
@@ -48,8 +48,11 @@ void heap_poison_check(const struct heap *h, const void *obj, size_t bytes, unsi
 	for (size_t i = 0; i < bytes; i++) {
 		if (p[i] == HEAP_POISON)
 			continue;
-		if (h->config.audit)
+		if (h->config.audit) {
 			h->config.audit->written(h->config.audit->ctx, obj, i);
+			heap_poison_fill(obj, bytes); /* told once */
+			return;
+		}
 		heap_die("written after free: %p, a %s, byte %zu is %#x", obj,
 			 obj_class_names[class], i, p[i]);
 	}

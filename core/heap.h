@@ -43,7 +43,8 @@ struct heap_audit {
 	/* An object is about to be freed and poisoned.  `thread`: see heap_cache_set_thread().  False: it is
 	 * left alone (ignored for the objects of heap_span_free_bits()). */
 	bool (*freeing)(void *ctx, uint32_t thread, void *obj, enum obj_class class);
-	/* A freed object was written to; when this returns the heap aborts. */
+	/* A freed object was written to; when this returns it is poison again, and the heap goes on.  Without an audit
+	 * the heap aborts. */
 	void (*written)(void *ctx, const void *obj, size_t offset);
 	/* It is in quarantine: freed for everybody, and not free yet. */
 	bool (*is_freed)(void *ctx, const void *obj);

@@ -146,7 +146,7 @@ static inline bool heap_should_fail(struct heap *h)
 }
 void heap_poison_fill(void *obj, size_t bytes);
 /* Abort unless all bytes are HEAP_POISON. */
-void heap_poison_check(const struct heap *h, const void *obj, size_t bytes, unsigned class);
+void heap_poison_check(const struct heap *h, void *obj, size_t bytes, unsigned class);
 /* The audit's answer; true without one. */
 static inline bool heap_may_free(struct heap_cache *c, void *obj, unsigned class)
 {

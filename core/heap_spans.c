@@ -445,10 +445,11 @@ span_free_checked(struct heap_cache *c, struct heap_span *s, void *obj)
 	const uint32_t n = c->heap->config.n_quarantine;
 	void *old;
 
-	if (c->heap->config.poison && span_is_claimed(s, heap_span_index(s, obj)))
-		die_double_free(obj, s);
+	/* The audit is asked first: it names what it drops, where the heap can only die. */
 	if (!heap_may_free(c, obj, s->class))
 		return NULL;
+	if (c->heap->config.poison && span_is_claimed(s, heap_span_index(s, obj)))
+		die_double_free(obj, s);
 	if (!n || s->is_large)
 		return obj;
 	heap_poison_fill(obj, s->elem_bytes);

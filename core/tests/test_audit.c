@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_audit.c - each fault is made by hand, once, and must be named; a sound life must not be. */
+/* test_audit.c - each fault that core/ finds is made by hand, once, and must be named; a sound life must not be.
+ * Those that others report to it (a reader's key_missed; a collector's swept_twice, span_state, left_out) are passed on
+ * only; strategies/tests/controls/ makes them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +13,7 @@
 
 #include "audit.h"
 #include "hmap.h"
+#include "hmap_layout.h"
 #include "idle_strategy.h"
 #include "reclaim.h"
 
@@ -189,6 +192,78 @@ static void test_frees(void **state)
 	reclaim_free(b.t, object, 0, 0);
 	expect(&b, AUDIT_FREE_HELD);
 	bench_end(&b);
+
+	/* Its neighbour, which nobody was ever given: dropped, and the heap is whole. */
+	bench_begin(&b, &hand_ops, HEAP_SPAN);
+	object = make(&b);
+	reclaim_free(b.t, (char *)object + 64, 0, 0);
+	expect(&b, AUDIT_FREE_UNKNOWN);
+	for (int i = 0; i < 1000; i++)
+		make(&b);
+	expect(&b, AUDIT_FREE_UNKNOWN);
+	bench_end(&b);
+}
+
+/* The heap gives out an object, and again. */
+static void test_alloc_in_use(void **state)
+{
+	struct bench b;
+	void *object;
+
+	(void)state;
+	bench_begin(&b, &hand_ops, HEAP_SPAN);
+	object = make(&b);
+	b.t->ops->allocated(b.t, object, OBJ_VALUE, 64);
+	expect(&b, AUDIT_ALLOC_IN_USE);
+	bench_end(&b);
+}
+
+/* Found when it leaves quarantine (strategies that free one by one) or is handed out again (those that free spans);
+ * the run goes on, and is told once. */
+static void run_written(const struct reclaim_ops *ops, enum heap_kind kind)
+{
+	unsigned char *object;
+	struct bench b;
+
+	bench_begin(&b, ops, kind);
+	object = make(&b);
+	if (!(ops->flags & TRACES))
+		reclaim_retire(b.t, object, false);
+	reclaim_free(b.t, object, 0, 0);
+	object[9] = 1;
+	for (int i = 0; i < 1000; i++) {
+		void *other = make(&b);
+
+		if (!(ops->flags & TRACES))
+			reclaim_retire(b.t, other, false);
+		reclaim_free(b.t, other, 0, 0);
+	}
+	expect(&b, AUDIT_WRITE_FREED);
+	assert_non_null(strstr(b.text, "at byte 9"));
+	bench_end(&b);
+}
+static void test_write_freed(void **state)
+{
+	(void)state;
+	run_written(&hand_ops, HEAP_SPAN);
+	run_written(&hand_ops, HEAP_MALLOC);
+	run_written(&trace_ops, HEAP_SPAN);
+}
+
+/* What others tell it of is counted and named as what it finds itself. */
+static void test_reported(void **state)
+{
+	struct bench b;
+	void *object;
+
+	(void)state;
+	bench_begin(&b, &hand_ops, HEAP_SPAN);
+	object = make(&b);
+	audit_report(b.r, AUDIT_READ_WRONG, object, "key 1");
+	expect(&b, AUDIT_READ_WRONG);
+	assert_non_null(strstr(b.text, "a value of 64 bytes"));
+	assert_non_null(strstr(b.text, "key 1"));
+	bench_end(&b);
 }
 
 static void test_readers(void **state)
@@ -215,6 +290,37 @@ static void test_readers(void **state)
 		;
 	audit_same(b.r, object, seen);
 	expect(&b, AUDIT_READ_REUSED);
+	bench_end(&b);
+
+	bench_begin(&b, &trace_ops, HEAP_SPAN);
+	object = make(&b);
+	seen = audit_hold(b.r, object);
+	reclaim_free(b.t, object, 0, 0);
+	assert_int_equal(b.last, AUDIT_FREE_HELD);
+	for (int i = 0; i < 1000 && make(&b) != object; i++)
+		;
+	audit_let_go(b.r, object, seen);
+	assert_int_equal(b.last, AUDIT_READ_REUSED);
+	bench_end(&b);
+
+	/* Freed between two looks, and not handed out again yet; then looked at. */
+	bench_begin(&b, &trace_ops, HEAP_SPAN);
+	object = make(&b);
+	seen = audit_see(b.r, object);
+	reclaim_free(b.t, object, 0, 0);
+	audit_same(b.r, object, seen);
+	expect(&b, AUDIT_READ_FREED);
+	audit_see(b.r, object);
+	assert_int_equal(audit_n_faults(b.r, AUDIT_READ_FREED), 2);
+	bench_end(&b);
+
+	/* What never was an object: its neighbour, and what lies outside of the heap. */
+	bench_begin(&b, &hand_ops, HEAP_SPAN);
+	object = make(&b);
+	assert_int_equal(audit_hold(b.r, (char *)object + 64), 0);
+	expect(&b, AUDIT_READ_FREED);
+	assert_int_equal(audit_see(b.r, &b), 0);
+	assert_int_equal(audit_n_faults(b.r, AUDIT_READ_FREED), 2);
 	bench_end(&b);
 }
 
@@ -272,6 +378,72 @@ static void test_checkpoints(void **state)
 	assert_int_equal(audit_check(b.r, b.t, 0), 0);
 	assert_int_equal(audit_check(b.r, b.t, AUDIT_AFTER_DRAIN), 1);
 	expect(&b, AUDIT_LOST);
+	bench_end(&b);
+
+	bench_begin(&b, &hand_ops, HEAP_SPAN);
+	one_add(&b, &one, 1);
+	reclaim_retire(b.t, one.object, false);
+	reclaim_free(b.t, one.object, 0, 0);
+	assert_int_equal(audit_check(b.r, b.t, 0), 1);
+	expect(&b, AUDIT_REACHABLE_FREED);
+	bench_end(&b);
+
+	bench_begin(&b, &hand_ops, HEAP_SPAN);
+	one_add(&b, &one, 1);
+	one.object = (char *)one.object + 64;
+	one.n_times = 1;
+	audit_check(b.r, b.t, 0); /* what it referred to is leaked now */
+	assert_int_equal(audit_n_faults(b.r, AUDIT_REACHABLE_FREED), 1);
+	assert_int_equal(audit_n_faults(b.r, AUDIT_LEAKED), 1);
+	bench_end(&b);
+
+	/* Past the domain, straight to the heap: its counters do not know. */
+	bench_begin(&b, &hand_ops, HEAP_SPAN);
+	one_add(&b, &one, 0);
+	reclaim_retire(b.t, one.object, false);
+	heap_free(b.t->cache, one.object);
+	assert_int_equal(audit_check(b.r, b.t, 0), 1);
+	expect(&b, AUDIT_COUNTS);
+	assert_non_null(strstr(b.text, "value: 1 allocated, 0 freed, 0 in the registry"));
+	bench_end(&b);
+}
+
+static bool first_bucket(void *ctx, void *bucket, void *array, uint64_t index,
+			 bool is_overflow_object)
+{
+	struct bucket **out = ctx;
+
+	(void)array;
+	(void)index;
+	(void)is_overflow_object;
+	if (!*out)
+		*out = bucket;
+	return true;
+}
+
+/* A filled cell whose tophash is not its key's. */
+static void test_map_invalid(void **state)
+{
+	const struct hmap_config config = {.seed = 5};
+	struct bucket *bucket = NULL;
+	const struct hmap_visitor visitor = {.ctx = &bucket, .bucket = first_bucket};
+	uint64_t tophash;
+	struct hmap *m;
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, &hand_ops, HEAP_SPAN);
+	assert_int_equal(hmap_create(&m, b.r, b.t, &config), 0);
+	hmap_insert(m, b.t, 1, 1);
+	hmap_trace(m, b.t, &visitor);
+	assert_non_null(bucket);
+	/* relaxed: one thread */
+	tophash = load_relaxed(&bucket->tophash);
+	store_relaxed(&bucket->tophash, tophash ^ 0x40);
+	assert_int_equal(audit_check(b.r, b.t, 0), 1);
+	expect(&b, AUDIT_MAP_INVALID);
+	store_relaxed(&bucket->tophash, tophash);
+	hmap_destroy(m, b.t);
 	bench_end(&b);
 }
 
@@ -398,11 +570,13 @@ static void test_map(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),	cmocka_unit_test(test_sound_life),
-		cmocka_unit_test(test_retires), cmocka_unit_test(test_frees),
-		cmocka_unit_test(test_readers), cmocka_unit_test(test_checkpoints),
-		cmocka_unit_test(test_traced),	cmocka_unit_test(test_stale_copies_pin),
-		cmocka_unit_test(test_map),
+		cmocka_unit_test(test_names),	    cmocka_unit_test(test_sound_life),
+		cmocka_unit_test(test_retires),	    cmocka_unit_test(test_frees),
+		cmocka_unit_test(test_readers),	    cmocka_unit_test(test_checkpoints),
+		cmocka_unit_test(test_traced),	    cmocka_unit_test(test_stale_copies_pin),
+		cmocka_unit_test(test_map),	    cmocka_unit_test(test_alloc_in_use),
+		cmocka_unit_test(test_reported),    cmocka_unit_test(test_write_freed),
+		cmocka_unit_test(test_map_invalid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
