@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "control.h"
@@ -25,6 +26,7 @@ struct stage {
 	struct hmap *m;
 	_Atomic(unsigned) n_running;
 	_Atomic(uint64_t) n_gets, n_bad;
+	_Atomic(int) error; /* -errno of a thread that could not take part */
 };
 
 struct actor {
@@ -171,7 +173,7 @@ static void *scenario_thread(void *arg)
 			scenario_step(a);
 		reclaim_unregister(a->t);
 	} else {
-		add_relaxed(&a->stage->n_bad, 1);
+		store_relaxed(&a->stage->error, -errno); /* relaxed: read after the join */
 	}
 	sub_acq_rel(&a->stage->n_running, 1); /* release: pairs with scenario_wait() */
 	return NULL;
@@ -200,12 +202,13 @@ static void scenario_check(struct stage *st, struct reclaim_thread *t, unsigned 
 	reclaim_quiet_end(st->r);
 }
 
-/* Threads that cannot be started are not waited for. */
-static void scenario_fill_and_run(struct stage *st, struct reclaim_thread *t, struct actor *actors,
-				  uint64_t *seed)
+/* Threads that cannot be started are not waited for: -errno, as when one of them cannot register. */
+static int scenario_fill_and_run(struct stage *st, struct reclaim_thread *t, struct actor *actors,
+				 uint64_t *seed)
 {
 	struct actor self = {.stage = st, .t = t, .random = scenario_random(seed)};
 	unsigned n = 0;
+	int err = 0;
 
 	for (uint64_t key = 0; key < st->s->n_keys / STABLE_SHARE; key++)
 		scenario_insert(&self, key);
@@ -213,7 +216,8 @@ static void scenario_fill_and_run(struct stage *st, struct reclaim_thread *t, st
 	store_relaxed(&st->n_running, st->s->n_threads);
 	for (; n < st->s->n_threads; n++) {
 		actors[n] = (struct actor){.stage = st, .random = scenario_random(seed)};
-		if (pthread_create(&actors[n].thread, NULL, scenario_thread, &actors[n]))
+		err = -pthread_create(&actors[n].thread, NULL, scenario_thread, &actors[n]);
+		if (err)
 			break;
 	}
 	/* pairs with the acquire of n_running */
@@ -223,6 +227,8 @@ static void scenario_fill_and_run(struct stage *st, struct reclaim_thread *t, st
 	while (n-- > 0)
 		pthread_join(actors[n].thread, NULL);
 	reclaim_online(t);
+	/* relaxed: ordered by the joins */
+	return err ? err : load_relaxed(&st->error);
 }
 
 static int scenario_round(struct stage *st, struct reclaim_thread *t, struct actor *actors,
@@ -237,7 +243,7 @@ static int scenario_round(struct stage *st, struct reclaim_thread *t, struct act
 
 	if (err)
 		return err;
-	scenario_fill_and_run(st, t, actors, seed);
+	err = scenario_fill_and_run(st, t, actors, seed);
 	scenario_check(st, t, 0);
 	for (int i = 0; t->ops->collect && i < 3; i++)
 		t->ops->collect(t);
@@ -246,11 +252,12 @@ static int scenario_round(struct stage *st, struct reclaim_thread *t, struct act
 	hmap_state(st->m, t, &state);
 	reclaim_exit(t);
 	out->n_growths += state.n_growths;
-	out->n_ops += st->s->n_threads * st->s->n_ops;
+	if (!err)
+		out->n_ops += st->s->n_threads * st->s->n_ops;
 	hmap_destroy(st->m, t);
 	t->ops->drain(t);
 	scenario_check(st, t, AUDIT_AFTER_DRAIN);
-	return 0;
+	return err;
 }
 
 int scenario_run(const struct scenario *s, struct scenario_result *out, char *message,
@@ -281,6 +288,8 @@ int scenario_run(const struct scenario *s, struct scenario_result *out, char *me
 	if (err)
 		goto out;
 	t = reclaim_register(st.r, ROLE_MUTATOR);
+	if (!t)
+		err = -errno;
 	for (unsigned i = 0; t && i < s->n_rounds && !err; i++)
 		err = scenario_round(&st, t, actors, &seed, out);
 	if (t)
@@ -295,6 +304,9 @@ int scenario_run(const struct scenario *s, struct scenario_result *out, char *me
 	out->n_faults =
 		audit_is_on(st.r) ? audit_n_faults(st.r, AUDIT_N_FAULTS) : load_relaxed(&st.n_bad);
 	reclaim_destroy(st.r);
+	if (err)
+		snprintf(message, message_size, "a map or a thread cannot be made: %s",
+			 strerror(-err));
 out:
 	free(actors);
 	return err;

@@ -32,7 +32,7 @@ struct scenario_result {
 	uint64_t n_faults;
 };
 
-/* 0, or -errno when the domain cannot be made (`message`). */
+/* 0, or -errno when the domain, a map or one of the threads cannot be made (`message`). */
 int scenario_run(const struct scenario *s, struct scenario_result *out, char *message,
 		 size_t message_size);
 
