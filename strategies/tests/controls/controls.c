@@ -30,6 +30,10 @@
 
 /* A child's exit code: this plus the fault's number; 0: nothing found. */
 #define EXIT_FAULT 64
+/* In place of a fault: a thread followed poison before anybody had told the audit where it stood.  What was read was
+ * freed, so it counts where read_freed does; the row says that it was the processor who noticed. */
+#define OUTCOME_POISON_FOLLOWED AUDIT_N_FAULTS
+#define N_OUTCOMES (AUDIT_N_FAULTS + 1)
 #define CHILD_LIMIT_S 300 /* of a hang: a busy machine is slow */
 /* The sound version has nothing to be caught by, and runs all its rounds: so many at most. */
 #define MAX_SOUND_ROUNDS 4u
@@ -123,7 +127,7 @@ static void on_segv(int signal, siginfo_t *info, void *context)
 {
 	(void)signal;
 	(void)context;
-	_exit(info->si_code == SI_KERNEL ? EXIT_FAULT + AUDIT_READ_FREED : 3);
+	_exit(info->si_code == SI_KERNEL ? EXIT_FAULT + OUTCOME_POISON_FOLLOWED : 3);
 }
 
 static void run_seed(const struct control_case *c, bool is_broken, uint64_t seed, bool is_verbose)
@@ -196,32 +200,44 @@ static int wait_for_child(pid_t pid)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static const char *outcome_name(int outcome)
+{
+	return outcome == OUTCOME_POISON_FOLLOWED ? "poison_followed" : audit_fault_names[outcome];
+}
+
+static bool is_expected(const struct control_case *c, int outcome)
+{
+	if (outcome == OUTCOME_POISON_FOLLOWED)
+		outcome = AUDIT_READ_FREED;
+	return c->expected >> outcome & 1;
+}
+
 static const char *outcome_text(int code)
 {
 	static char text[32];
 
-	if (code >= EXIT_FAULT && code < EXIT_FAULT + AUDIT_N_FAULTS)
-		return audit_fault_names[code - EXIT_FAULT];
+	if (code >= EXIT_FAULT && code < EXIT_FAULT + N_OUTCOMES)
+		return outcome_name(code - EXIT_FAULT);
 	snprintf(text, sizeof(text), code < 0 ? "signal %d" : "exit %d", code < 0 ? -code : code);
 	return text;
 }
 
 /* Faults found, most frequent first: "read_freed 14; free_held 6". */
-static void print_names(const unsigned *n_by_fault)
+static void print_names(const unsigned *n_by_outcome)
 {
-	unsigned left[AUDIT_N_FAULTS];
+	unsigned left[N_OUTCOMES];
 	const char *separator = "";
 
-	memcpy(left, n_by_fault, sizeof(left));
+	memcpy(left, n_by_outcome, sizeof(left));
 	for (;;) {
 		int best = 0;
 
-		for (int i = 1; i < AUDIT_N_FAULTS; i++)
+		for (int i = 1; i < N_OUTCOMES; i++)
 			if (left[i] > left[best])
 				best = i;
 		if (!left[best])
 			return;
-		printf("%s%s %u", separator, audit_fault_names[best], left[best]);
+		printf("%s%s %u", separator, outcome_name(best), left[best]);
 		left[best] = 0;
 		separator = "; ";
 	}
@@ -245,7 +261,7 @@ static void run_seeds(const struct control_case *c, bool is_broken, unsigned fir
 static int run_case(const struct control_case *c, unsigned n_seeds, unsigned n_sound,
 		    unsigned first)
 {
-	unsigned n_by_fault[AUDIT_N_FAULTS] = {0}, n_caught = 0, n_alarms = 0;
+	unsigned n_by_outcome[N_OUTCOMES] = {0}, n_caught = 0, n_alarms = 0;
 	int *codes = calloc(n_seeds + n_sound + 1, sizeof(*codes));
 
 	if (!codes)
@@ -253,11 +269,11 @@ static int run_case(const struct control_case *c, unsigned n_seeds, unsigned n_s
 	run_seeds(c, true, first, n_seeds, codes);
 	run_seeds(c, false, first, n_sound, codes + n_seeds);
 	for (unsigned i = 0; i < n_seeds; i++) {
-		const int fault = codes[i] - EXIT_FAULT;
+		const int outcome = codes[i] - EXIT_FAULT;
 
-		if (fault >= 0 && fault < AUDIT_N_FAULTS && (c->expected >> fault & 1)) {
+		if (outcome >= 0 && outcome < N_OUTCOMES && is_expected(c, outcome)) {
 			n_caught++;
-			n_by_fault[fault]++;
+			n_by_outcome[outcome]++;
 		} else {
 			fprintf(stderr, "%s, seed %u: not named: %s\n", control_names[c->control],
 				first + i, outcome_text(codes[i]));
@@ -272,7 +288,7 @@ static int run_case(const struct control_case *c, unsigned n_seeds, unsigned n_s
 	}
 	printf("%s,\"%s%s%s\",\"%s\",", control_names[c->control], c->strategy,
 	       c->options ? ":" : "", c->options ? c->options : "", control_texts[c->control]);
-	print_names(n_by_fault);
+	print_names(n_by_outcome);
 	printf(",%u,%u,%u,%u,%u\n", n_caught, n_seeds, n_alarms, n_sound, first);
 	free(codes);
 	return n_caught == n_seeds && n_alarms == 0 ? 0 : 1;
