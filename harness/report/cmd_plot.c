@@ -57,6 +57,7 @@ static int cmd_plot_run(const struct cli_args *args)
 	char error[600];
 	uint64_t max_settings;
 	int code = EXIT_USAGE;
+	int rc;
 
 	if (units_parse_count(cli_get(args, "max-settings"), &max_settings) || !max_settings) {
 		cli_error("--max-settings=%s: should be a number from 1 on",
@@ -67,9 +68,11 @@ static int cmd_plot_run(const struct cli_args *args)
 		goto out;
 	p.set.metric = cli_get(args, "metric");
 	p.set.max_settings = max_settings;
-	if (plot_dir_draw(&p, error, sizeof(error))) {
+	rc = plot_dir_draw(&p, error, sizeof(error));
+	if (rc) {
 		cli_error("%s", error);
-		code = EXIT_CHECK_FAILED;
+		/* A file beside run.csv is not what it should be. */
+		code = rc == -EINVAL ? EXIT_USAGE : EXIT_CHECK_FAILED;
 		goto out;
 	}
 	if (!cli_given(args, "quiet"))

@@ -91,12 +91,16 @@ static int cmd_report_run(const struct cli_args *args)
 	char error[600];
 	char *path = NULL;
 	int code = EXIT_USAGE;
+	int rc;
 
 	if (plot_dir_open_command(&p, args))
 		goto out;
 	code = EXIT_CHECK_FAILED;
-	if (plot_dir_draw(&p, error, sizeof(error))) {
+	rc = plot_dir_draw(&p, error, sizeof(error));
+	if (rc) {
 		cli_error("%s", error);
+		/* A file beside run.csv is not what it should be. */
+		code = rc == -EINVAL ? EXIT_USAGE : EXIT_CHECK_FAILED;
 		goto out;
 	}
 	if (cli_given(args, "output") ? (path = strdup(cli_given(args, "output"))) == NULL

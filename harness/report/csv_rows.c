@@ -4,7 +4,7 @@
 
 #include <csv.h>
 #include <errno.h>
-#include <stdbool.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,12 @@ static void csv_rows_field(void *data, size_t len, void *ctx)
 {
 	struct csv_rows *r = ctx;
 
-	if (r->error)
+	if (r->error || r->problem)
 		return;
+	if (len && memchr(data, '\0', len)) {
+		r->problem = "a NUL byte: not a text file, or damaged";
+		return;
+	}
 	if (r->text_len + len + 1 > r->text_size) {
 		const size_t size = (r->text_len + len + 1) * 2;
 		char *text = realloc(r->text, size);
@@ -68,9 +72,17 @@ static void csv_rows_header(struct csv_rows *r)
 {
 	for (size_t i = 0; i < r->n_columns; i++) {
 		r->position[i] = r->n_fields;
-		for (size_t j = 0; j < r->n_fields; j++)
-			if (!strcmp(r->text + r->starts[j], r->columns[i]))
-				r->position[i] = j;
+		for (size_t j = 0; j < r->n_fields; j++) {
+			if (strcmp(r->text + r->starts[j], r->columns[i]) != 0)
+				continue;
+			if (r->position[i] != r->n_fields) {
+				snprintf(r->detail, sizeof(r->detail),
+					 "column '%s' stands twice in the header", r->columns[i]);
+				r->problem = r->detail;
+				return;
+			}
+			r->position[i] = j;
+		}
 		if (r->position[i] == r->n_fields) {
 			snprintf(r->detail, sizeof(r->detail), "the header has no column '%s'",
 				 r->columns[i]);
@@ -127,6 +139,13 @@ static int csv_rows_feed(struct csv_rows *r, struct csv_parser *parser, const ch
 	return r->error;
 }
 
+/* libcsv would cut blanks off fields, which quotes keep. */
+static int csv_rows_no_space(unsigned char c)
+{
+	(void)c;
+	return 0;
+}
+
 static int csv_rows_stream(struct csv_rows *r, FILE *in)
 {
 	struct csv_parser parser;
@@ -137,6 +156,7 @@ static int csv_rows_stream(struct csv_rows *r, FILE *in)
 
 	if (csv_init(&parser, CSV_STRICT | CSV_APPEND_NULL))
 		return -ENOMEM;
+	csv_set_space_func(&parser, csv_rows_no_space);
 	while (!r->error && !r->problem && (n = fread(buf, 1, sizeof(buf), in)) > 0) {
 		const size_t skip = at_start && n >= 3 && !memcmp(buf, "\xef\xbb\xbf", 3) ? 3 : 0;
 
@@ -183,4 +203,35 @@ int csv_rows_read(const char *path, const char *const *columns, size_t n_columns
 	free(r.position);
 	free(r.fields);
 	return rc;
+}
+
+bool csv_rows_count(const char *text, uint64_t *out)
+{
+	char *end;
+
+	/* strtoull() would take blanks and a sign, and wrap "-5" around. */
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return !*end && !errno;
+}
+
+bool csv_rows_number(const char *text, double *out)
+{
+	char *end;
+
+	/* strtod() would take blanks, hexadecimal, "inf" and "nan". */
+	if (!strspn(text, "+-.0123456789") || strpbrk(text, "xXnNpP"))
+		return false;
+	*out = strtod(text, &end);
+	return !*end && isfinite(*out);
+}
+
+const char *csv_rows_problem(char buf[CSV_ROWS_PROBLEM_BYTES], const char *column, const char *text,
+			     const char *right)
+{
+	snprintf(buf, CSV_ROWS_PROBLEM_BYTES, "column '%s' is '%.40s'; it must be %s", column, text,
+		 right);
+	return buf;
 }

@@ -2,11 +2,9 @@
 /* export_dir.c - exports from the files beside run.csv: histograms and traces. */
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "report/csv_rows.h"
 #include "report/export.h"
 #include "report/hdr_log.h"
 #include "report/intern.h"
@@ -98,36 +96,16 @@ int export_hdr(FILE *out, const char *dir, char *error, size_t error_size)
 	return rc;
 }
 
-enum {
-	TRACE_RUN_ID,
-	TRACE_CELL_ID,
-	TRACE_STRATEGY,
-	TRACE_OPTIONS,
-	TRACE_REP,
-	TRACE_STAGE,
-	TRACE_TIME_NS,
-	TRACE_LIMBO_BYTES,
-	TRACE_RSS_BYTES,
-	TRACE_OPS_PER_S,
-	TRACE_N_CYCLES,
-	TRACE_N_COLUMNS
-};
-static const char *const trace_columns[TRACE_N_COLUMNS] = {
-	"run_id",  "cell_id",	  "strategy",  "options",   "rep",	"stage",
-	"time_ns", "limbo_bytes", "rss_bytes", "ops_per_s", "n_cycles",
-};
-
 /* A stage of one cell and repetition, while its samples come. */
 struct trace_reader {
 	struct trace_json *t;
-	struct timeline_unit unit;
 	char *name; /* for people: strategy, options, repetition */
 	struct intern
 		names; /* so far: of several cells, or runs, with one name the later bear a number */
 	char *stage;   /* of the row before */
 	unsigned tid;
 	uint64_t begin_ns, last_ns;
-	double n_cycles;
+	uint64_t n_cycles; /* of the row before, or of this one where a repetition begins */
 };
 
 static void trace_end_stage(struct trace_reader *r)
@@ -140,12 +118,12 @@ static void trace_end_stage(struct trace_reader *r)
 }
 
 /* "sweepgen:batch=64 #1"; counters are told apart by it alone. */
-static char *trace_unit_name(const struct trace_reader *r, const char *const *fields)
+static char *trace_unit_name(const struct trace_reader *r, const struct timeline_row *row)
 {
 	char *name, *numbered;
 
-	if (asprintf(&name, "%s%s%s #%s", fields[TRACE_STRATEGY], *fields[TRACE_OPTIONS] ? ":" : "",
-		     fields[TRACE_OPTIONS], fields[TRACE_REP]) < 0)
+	if (asprintf(&name, "%s%s%s #%u", row->strategy, *row->options ? ":" : "", row->options,
+		     row->rep) < 0)
 		return NULL;
 	if (intern_find(&r->names, name, strlen(name)) == INTERN_NONE)
 		return name;
@@ -155,52 +133,44 @@ static char *trace_unit_name(const struct trace_reader *r, const char *const *fi
 	return numbered;
 }
 
-static const char *trace_begin_unit(struct trace_reader *r, const char *const *fields)
+static const char *trace_begin_unit(struct trace_reader *r, const struct timeline_row *row)
 {
 	trace_end_stage(r);
 	free(r->name);
-	r->name = trace_unit_name(r, fields);
+	r->name = trace_unit_name(r, row);
 	if (!r->name || intern_add(&r->names, r->name, strlen(r->name)) == INTERN_NONE)
 		return "out of memory";
-	r->n_cycles = NAN;
+	r->n_cycles = row->n_cycles;
 	trace_json_thread(r->t, ++r->tid, r->name);
 	return NULL;
 }
 
-static const char *trace_row(void *ctx, const char *const *fields)
+static const char *trace_row(void *ctx, const struct timeline_row *row)
 {
 	struct trace_reader *r = ctx;
-	const uint64_t at_ns = strtoull(fields[TRACE_TIME_NS], NULL, 10);
-	const double n_cycles = strtod(fields[TRACE_N_CYCLES], NULL);
-	const int goes_on = timeline_unit_next(&r->unit, fields[TRACE_RUN_ID],
-					       fields[TRACE_CELL_ID], fields[TRACE_REP], at_ns);
-	const char *problem = goes_on < 0   ? "out of memory"
-			      : goes_on > 0 ? NULL
-					    : trace_begin_unit(r, fields);
+	const uint64_t at_ns = row->time_ns;
+	const char *problem = row->begins ? trace_begin_unit(r, row) : NULL;
 
 	if (problem)
 		return problem;
-	if (!r->stage || strcmp(r->stage, fields[TRACE_STAGE])) {
+	if (!r->stage || strcmp(r->stage, row->stage)) {
 		if (r->stage)
 			r->last_ns = at_ns;
 		trace_end_stage(r);
-		r->stage = strdup(fields[TRACE_STAGE]);
+		r->stage = strdup(row->stage);
 		if (!r->stage)
 			return "out of memory";
 		r->begin_ns = at_ns;
-		trace_json_instant(r->t, r->tid, "stage", fields[TRACE_STAGE], at_ns);
+		trace_json_instant(r->t, r->tid, "stage", row->stage, at_ns);
 	}
 	r->last_ns = at_ns;
-	trace_json_counter(r->t, "limbo bytes", r->name, at_ns,
-			   strtod(fields[TRACE_LIMBO_BYTES], NULL));
-	trace_json_counter(r->t, "resident bytes", r->name, at_ns,
-			   strtod(fields[TRACE_RSS_BYTES], NULL));
-	trace_json_counter(r->t, "operations per second", r->name, at_ns,
-			   strtod(fields[TRACE_OPS_PER_S], NULL));
+	trace_json_counter(r->t, "limbo bytes", r->name, at_ns, (double)row->limbo_bytes);
+	trace_json_counter(r->t, "resident bytes", r->name, at_ns, (double)row->rss_bytes);
+	trace_json_counter(r->t, "operations per second", r->name, at_ns, row->ops_per_s);
 	/* Cycles are counted in the timeline, not timed: the sample that shows one more marks it. */
-	if (n_cycles > r->n_cycles)
+	if (row->n_cycles > r->n_cycles)
 		trace_json_instant(r->t, r->tid, "cycle", "cycle ended before this sample", at_ns);
-	r->n_cycles = n_cycles;
+	r->n_cycles = row->n_cycles;
 	return NULL;
 }
 
@@ -216,9 +186,8 @@ static int export_trace_timeline(FILE *out, const char *path, char *error, size_
 		return rc;
 	}
 	trace_json_begin(&t, out, TRACE_JSON_CAP);
-	rc = csv_rows_read(path, trace_columns, TRACE_N_COLUMNS, trace_row, &r, error, error_size);
+	rc = timeline_read(path, trace_row, &r, error, error_size);
 	trace_end_stage(&r);
-	free(r.unit.key);
 	free(r.name);
 	intern_fini(&r.names);
 	if (rc < 0)

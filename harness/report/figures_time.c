@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "report/csv_rows.h"
 #include "report/figures.h"
 #include "report/timeline.h"
 
@@ -16,10 +15,6 @@ enum {
 	TIMELINE_HEAD = 56 + 26 + 50,
 	TIMELINE_PANEL = 112
 };
-
-enum { TL_RUN_ID, TL_CELL_ID, TL_REP, TL_STAGE, TL_TIME_NS, TL_LIMBO_BYTES, TL_N_COLUMNS };
-static const char *const timeline_columns[TL_N_COLUMNS] = {"run_id", "cell_id", "rep",
-							   "stage",  "time_ns", "limbo_bytes"};
 
 struct timeline_point {
 	double time_s;
@@ -41,22 +36,13 @@ struct timeline {
 	struct timeline_line *lines; /* per series */
 	struct timeline_stage *stages;
 	size_t n_stages;
-	struct timeline_unit unit; /* of the row before */
-	char cell_id[256];	   /* and its cell, and what that is */
+	char cell_id[256]; /* of the row before, and what that cell is */
 	bool is_known;
 	size_t cell_setting, cell_series;
 	bool is_drawn; /* of this setting, and the first repetition of its series */
 	struct figure_range bytes;
 	double end_s;
 };
-
-static const char *timeline_number(const char *text, double *out)
-{
-	char *end;
-
-	*out = strtod(text, &end);
-	return end == text || *end ? "'time_ns' or 'limbo_bytes' is not a number" : NULL;
-}
 
 static const char *timeline_add_stage(struct timeline *t, const char *name, double time_s,
 				      size_t series)
@@ -94,29 +80,17 @@ static void timeline_begin_unit(struct timeline *t, const char *cell_id)
 	t->is_drawn = t->is_known && t->cell_setting == t->setting && !t->lines[t->cell_series].n;
 }
 
-static const char *timeline_row(void *ctx, const char *const *fields)
+static const char *timeline_add_row(void *ctx, const struct timeline_row *row)
 {
 	struct timeline *t = ctx;
+	const struct timeline_point p = {(double)row->time_ns / 1e9, (double)row->limbo_bytes};
 	struct timeline_line *line;
-	struct timeline_point p;
-	const int goes_on =
-		timeline_unit_next(&t->unit, fields[TL_RUN_ID], fields[TL_CELL_ID], fields[TL_REP],
-				   strtoull(fields[TL_TIME_NS], NULL, 10));
-	const char *problem;
 
-	if (goes_on < 0)
-		return "out of memory";
-	if (!goes_on)
-		timeline_begin_unit(t, fields[TL_CELL_ID]);
+	if (row->begins)
+		timeline_begin_unit(t, row->cell_id);
 	if (!t->is_drawn)
 		return NULL;
 	line = &t->lines[t->cell_series];
-	problem = timeline_number(fields[TL_TIME_NS], &p.time_s);
-	if (!problem)
-		problem = timeline_number(fields[TL_LIMBO_BYTES], &p.bytes);
-	if (problem)
-		return problem;
-	p.time_s /= 1e9;
 	if (!(line->n & (line->n - 1))) {
 		struct timeline_point *points =
 			realloc(line->points, (line->n ? line->n * 2 : 1) * sizeof(*points));
@@ -129,7 +103,7 @@ static const char *timeline_row(void *ctx, const char *const *fields)
 	figure_range_add(&t->bytes, p.bytes > 0 ? p.bytes : NAN);
 	if (p.time_s > t->end_s)
 		t->end_s = p.time_s;
-	return timeline_add_stage(t, fields[TL_STAGE], p.time_s, t->cell_series);
+	return timeline_add_stage(t, row->stage, p.time_s, t->cell_series);
 }
 
 /* Samples in buckets of equal number; of each bucket its peak is drawn.  Zeros lie on the floor of a log
@@ -215,8 +189,8 @@ int figure_limbo_over_time(struct figure_set *set, size_t setting)
 	t.lines = calloc(set->results->n_series + 1, sizeof(*t.lines));
 	if (!t.lines)
 		return -ENOMEM;
-	rc = csv_rows_read(set->timeline_path, timeline_columns, TL_N_COLUMNS, timeline_row, &t,
-			   set->error, sizeof(set->error));
+	rc = timeline_read(set->timeline_path, timeline_add_row, &t, set->error,
+			   sizeof(set->error));
 	if (rc >= 0 && !t.n_stages)
 		rc = figure_skip(set, name, setting, title,
 				 "timeline.csv has no sample of these cells");
@@ -228,6 +202,5 @@ int figure_limbo_over_time(struct figure_set *set, size_t setting)
 		free(t.lines[i].points);
 	free(t.lines);
 	free(t.stages);
-	free(t.unit.key);
 	return rc;
 }

@@ -139,21 +139,6 @@ static bool histfile_u64(const char *text, uint64_t *out, const char **end)
 	return !errno;
 }
 
-static bool histfile_whole_u64(const char *text, uint64_t *out)
-{
-	const char *end;
-
-	return histfile_u64(text, out, &end) && !*end;
-}
-
-static bool histfile_double(const char *text, double *out)
-{
-	char *end;
-
-	*out = strtod(text, &end);
-	return end != text && !*end;
-}
-
 /* "LOW:COUNT LOW:COUNT", ascending. */
 static const char *histfile_parse_bins(const char *text, struct histfile_row *row)
 {
@@ -226,15 +211,14 @@ static const char *histfile_parse(void *ctx, const char *const *fields)
 	problem = histfile_parse_strings(fields, row);
 	if (problem)
 		return problem;
-	if (!histfile_whole_u64(fields[HF_REP], &rep) || rep > UINT32_MAX)
+	if (!csv_rows_count(fields[HF_REP], &rep) || rep > UINT32_MAX)
 		return "'rep' is not a number";
 	row->rep = (unsigned)rep;
-	if (!histfile_whole_u64(fields[HF_N], &row->n) ||
-	    !histfile_whole_u64(fields[HF_MAX], &row->max))
+	if (!csv_rows_count(fields[HF_N], &row->n) || !csv_rows_count(fields[HF_MAX], &row->max))
 		return "'n' or 'max' is not a number";
-	if (!histfile_double(fields[HF_SUM], &row->sum) ||
-	    !histfile_double(fields[HF_STAGE_START_S], &row->stage_start_s) ||
-	    !histfile_double(fields[HF_STAGE_S], &row->stage_s))
+	if (!csv_rows_number(fields[HF_SUM], &row->sum) ||
+	    !csv_rows_number(fields[HF_STAGE_START_S], &row->stage_start_s) ||
+	    !csv_rows_number(fields[HF_STAGE_S], &row->stage_s))
 		return "'sum', 'stage_start_s' or 'stage_s' is not a number";
 	return histfile_parse_bins(fields[HF_BINS], row);
 }

@@ -390,7 +390,7 @@ static inline void synthetic_remove(char *dir)
 }
 
 /* The whole of a file, NUL at its end; NULL when there is none.  Free it. */
-static char *synthetic_read(const char *dir, const char *name, size_t *len)
+static inline char *synthetic_read(const char *dir, const char *name, size_t *len)
 {
 	char path[512];
 	char *text = NULL;
