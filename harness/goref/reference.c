@@ -51,54 +51,119 @@ _Static_assert(offsetof(struct reference_stage, u_n) - offsetof(struct reference
 		       (REFERENCE_N_COLUMNS - REFERENCE_N_TEXTS - 1) * sizeof(double),
 	       "one number per column");
 
+/* Up to here a double counts exactly. */
+#define REFERENCE_MAX_COUNT 9007199254740992.0
+
+struct reference_reader {
+	struct reference *ref;
+	char problem[CSV_ROWS_PROBLEM_BYTES];
+};
+
+/* 0 or more; empty: NaN. */
 static bool reference_number(const char *text, double *out)
 {
-	char *end;
-
 	*out = NAN;
 	if (*text == '\0')
 		return true;
-	*out = strtod(text, &end);
-	return *end == '\0' && isfinite(*out);
+	return csv_rows_number(text, out) && *out >= 0 && *out <= REFERENCE_MAX_COUNT;
+}
+
+/* Scenario and rate are parts of names of files. */
+static bool reference_is_word(const char *text)
+{
+	const size_t length = strlen(text);
+
+	return length > 0 && length < sizeof(((struct reference_stage *)0)->scenario) &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz_0123456789") == length;
+}
+
+static bool reference_is_rate(const char *text)
+{
+	uint64_t rate;
+
+	return strcmp(text, "unthrottled") == 0 ||
+	       (reference_is_word(text) && csv_rows_count(text, &rate) && rate > 0);
+}
+
+static const char *reference_texts(struct reference_reader *r, const char *const *fields,
+				   struct reference_stage *s)
+{
+	if (strcmp(fields[0], "go") != 0 && strcmp(fields[0], "go-runtime") != 0)
+		return csv_rows_problem(r->problem, "source", fields[0], "go or go-runtime");
+	if (!reference_is_word(fields[1]))
+		return csv_rows_problem(r->problem, "scenario", fields[1],
+					"1 to 15 small letters, digits and _");
+	if (!reference_is_rate(fields[2]))
+		return csv_rows_problem(r->problem, "stage_qps", fields[2],
+					"unthrottled, or operations per second, from 1 on");
+	snprintf(s->source, sizeof(s->source), "%s", fields[0]);
+	snprintf(s->scenario, sizeof(s->scenario), "%s", fields[1]);
+	snprintf(s->rate, sizeof(s->rate), "%s", fields[2]);
+	return NULL;
+}
+
+/* What every stage has; the others may be empty. */
+static const char *reference_check(struct reference_reader *r, const char *const *fields,
+				   const struct reference_stage *s)
+{
+	static const size_t whole[] = {3, 4, 5, 6};
+	const double *numbers = &s->gogc;
+
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		const double number = numbers[whole[i] - REFERENCE_N_TEXTS];
+		/* Only the count of lifetimes may be none. */
+		const double min = whole[i] == 6 ? 0 : 1;
+
+		if (!(number >= min) || number != floor(number))
+			return csv_rows_problem(
+				r->problem, reference_columns[whole[i]], fields[whole[i]],
+				min > 0 ? "a whole number from 1 on" : "a whole number from 0 on");
+	}
+	return NULL;
 }
 
 static const char *reference_row(void *ctx, const char *const *fields)
 {
-	struct reference *ref = ctx;
+	struct reference_reader *r = ctx;
+	struct reference *ref = r->ref;
 	struct reference_stage *s;
+	const char *problem;
 	double *numbers;
 
 	if (ref->n == ref->max) {
-		ref->max = ref->max ? 2 * ref->max : 128;
-		s = realloc(ref->stages, ref->max * sizeof(*s));
+		const size_t max = ref->max ? 2 * ref->max : 128;
+
+		s = realloc(ref->stages, max * sizeof(*s));
 		if (!s)
 			return "out of memory";
 		ref->stages = s;
+		ref->max = max;
 	}
 	s = &ref->stages[ref->n];
-	if (strcmp(fields[0], "go") != 0 && strcmp(fields[0], "go-runtime") != 0)
-		return "the source is neither go nor go-runtime";
-	snprintf(s->source, sizeof(s->source), "%s", fields[0]);
-	snprintf(s->scenario, sizeof(s->scenario), "%s", fields[1]);
-	snprintf(s->rate, sizeof(s->rate), "%s", fields[2]);
+	problem = reference_texts(r, fields, s);
+	if (problem)
+		return problem;
 	numbers = &s->gogc;
 	for (size_t i = REFERENCE_N_TEXTS; i < REFERENCE_N_COLUMNS; i++)
 		if (!reference_number(fields[i], &numbers[i - REFERENCE_N_TEXTS]))
-			return "a field is no number";
-	if (!(s->keys > 0) || !(s->gogc > 0) || !(s->n >= 0))
-		return "keys, gogc or count is missing";
+			return csv_rows_problem(r->problem, reference_columns[i], fields[i],
+						"a number from 0 to 2^53, or empty");
+	problem = reference_check(r, fields, s);
+	if (problem)
+		return problem;
 	ref->n++;
 	return NULL;
 }
 
 int reference_read(struct reference *ref, const char *dir, char *message, size_t message_size)
 {
+	struct reference_reader r = {.ref = ref};
 	char path[4096];
 	int error;
 
 	*ref = (struct reference){.dir = dir};
 	snprintf(path, sizeof(path), "%.4000s/stages.csv", dir);
-	error = csv_rows_read(path, reference_columns, REFERENCE_N_COLUMNS, reference_row, ref,
+	error = csv_rows_read(path, reference_columns, REFERENCE_N_COLUMNS, reference_row, &r,
 			      message, message_size);
 	if (error < 0)
 		return error;
@@ -146,6 +211,7 @@ struct reference_ratios {
 	double interval_us;
 	double **values;
 	size_t *n, max;
+	char problem[CSV_ROWS_PROBLEM_BYTES];
 };
 
 static const char *reference_lifetime(void *ctx, const char *const *fields)
@@ -154,9 +220,10 @@ static const char *reference_lifetime(void *ctx, const char *const *fields)
 	double us;
 
 	if (!reference_number(fields[0], &us) || isnan(us))
-		return "the lifetime is no number";
+		return csv_rows_problem(r->problem, "latency_us", fields[0],
+					"a number from 0 to 2^53");
 	if (*r->n == r->max) {
-		r->max = r->max ? 2 * r->max : *r->n + 1024;
+		r->max = 2 * r->max + 1024;
 		double *grown = realloc(*r->values, r->max * sizeof(**r->values));
 
 		if (!grown)

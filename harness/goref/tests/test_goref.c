@@ -232,6 +232,24 @@ static void folder_make(struct folder *f, const char *runtime_us, const char *mo
 	f->error = reference_read(&f->ref, f->dir, f->message, sizeof(f->message));
 }
 
+/* A file of the folder anew. */
+static void folder_write(const struct folder *f, const char *name, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+static void folder_write(const struct folder *f, const char *name, const char *format, ...)
+{
+	char path[128];
+	va_list args;
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+	out = fopen(path, "we");
+	assert_non_null(out);
+	va_start(args, format);
+	vfprintf(out, format, args);
+	va_end(args);
+	fclose(out);
+}
+
 static void folder_remove(struct folder *f)
 {
 	char command[160];
@@ -295,12 +313,58 @@ static void test_rows_keep_the_ids(void **state)
 
 static void test_bad_files_are_named(void **state)
 {
+	static const char *const lax[] = {"0x14", "-1", "inf", "nan", "1e300", " 20", "20 "};
+	static const struct {
+		const char *begins, *rep, *says;
+	} rows[] = {
+		{"go2,value_delete,1000,100,1024,2", "1",
+		 "column 'source' is 'go2'; it must be go"},
+		{"go,../value,1000,100,1024,2", "1", "column 'scenario' is '../value'"},
+		{"go,much_too_long_a_name,1000,100,1024,2", "1", "must be 1 to 15 small letters"},
+		{"go,value_delete,-1,100,1024,2", "1", "column 'stage_qps' is '-1'"},
+		{"go,value_delete,fast,100,1024,2", "1", "must be unthrottled, or operations"},
+		{"go,value_delete,1000,0,1024,2", "1", "column 'gogc' is '0'; it must be a whole"},
+		{"go,value_delete,1000,100,1.5,2", "1", "column 'capacity' is '1.5'"},
+		{"go,value_delete,1000,100,1024,", "1", "column 'count' is ''"},
+		{"go,value_delete,1000,100,1024,2", "", "column 'rep' is ''"},
+	};
+	double *values = NULL;
+	size_t n = 0;
 	struct folder f;
 
 	(void)state;
 	folder_make(&f, "20", "x");
 	assert_int_equal(f.error, -EINVAL);
-	assert_non_null(strstr(f.message, "stages.csv:3"));
+	assert_non_null(strstr(f.message, "stages.csv:3: column 'gc_interval_p50_us' is 'x'"));
+	folder_remove(&f);
+	for (size_t i = 0; i < sizeof(lax) / sizeof(lax[0]); i++) {
+		folder_make(&f, "20", lax[i]);
+		assert_int_equal(f.error, -EINVAL);
+		assert_non_null(strstr(f.message, "it must be a number from 0 to 2^53"));
+		folder_remove(&f);
+	}
+	/* Its first fields: what is part of a path, or counted, has its own rules. */
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		folder_make(&f, "20", "21");
+		reference_fini(&f.ref);
+		folder_write(&f, "stages.csv",
+			     "source,%s\n%s,9,9,9,9,0,4096,1000,1000,9,9,9,,,,0,2,0,"
+			     "0,0,0,1,1,,,,,10,2,100,10,100,0,%s,,0.01,2\n",
+			     model_header, rows[i].begins, rows[i].rep);
+		f.error = reference_read(&f.ref, f.dir, f.message, sizeof(f.message));
+		assert_int_equal(f.error, -EINVAL);
+		if (!strstr(f.message, rows[i].says))
+			fail_msg("%s: %s", rows[i].says, f.message);
+		folder_remove(&f);
+	}
+	/* A lifetime that is none. */
+	folder_make(&f, "20", "21");
+	folder_write(&f, "lifetimes/go-value_delete-1000-100-1024-1.csv", "latency_us\n1\n-2\n");
+	assert_int_equal(reference_ratios(&f.ref, &f.ref.stages[1], &values, &n, f.message,
+					  sizeof(f.message)),
+			 -EINVAL);
+	assert_non_null(strstr(f.message, ".csv:3: column 'latency_us' is '-2'; it must be"));
+	free(values);
 	folder_remove(&f);
 	assert_int_not_equal(
 		reference_read(&f.ref, "/tmp/does-not-exist", f.message, sizeof(f.message)), 0);
