@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "load/mix.h"
 #include "peers/bench.h"
 #include "run/memory.h"
 #include "units.h"
@@ -59,6 +60,11 @@ static int peers_counts(const char *option, const char *text, uint64_t max, bool
 {
 	char copy[256], *rest = copy, *item;
 
+	/* A list that is cut would end in another number. */
+	if (strlen(text) >= sizeof(copy)) {
+		cli_error("--%s: longer than %zu bytes", option, sizeof(copy) - 1);
+		return EXIT_USAGE;
+	}
 	snprintf(copy, sizeof(copy), "%s", text);
 	*n = 0;
 	while ((item = strsep(&rest, ",")) != NULL) {
@@ -83,21 +89,26 @@ static int peers_mixes(const char *text, struct bench_options *o)
 {
 	char copy[256], *rest = copy, *item;
 
+	if (strlen(text) >= sizeof(copy)) {
+		cli_error("--mix: longer than %zu bytes", sizeof(copy) - 1);
+		return EXIT_USAGE;
+	}
 	snprintf(copy, sizeof(copy), "%s", text);
 	while ((item = strsep(&rest, ",")) != NULL) {
 		struct bench_mix *mix = &o->mixes[o->n_mixes];
-		char junk;
+		struct load_error error;
+		struct mix parsed;
 
 		if (o->n_mixes == BENCH_MAX_LIST || strlen(item) >= sizeof(mix->name) ||
-		    sscanf(item, "%u/%u/%u%c", &mix->get_pct, &mix->insert_pct, &mix->delete_pct,
-			   &junk) != 3 ||
-		    mix->get_pct > 100 || mix->insert_pct > 100 ||
-		    mix->get_pct + mix->insert_pct + mix->delete_pct != 100) {
+		    mix_parse(item, &parsed, &error)) {
 			cli_error("--mix: \"%s\" is not GET/INSERT/DELETE in percent, 100 "
 				  "together, e.g. 90/5/5",
 				  item);
 			return EXIT_USAGE;
 		}
+		mix->get_pct = parsed.get_pct;
+		mix->insert_pct = parsed.insert_pct;
+		mix->delete_pct = parsed.delete_pct;
 		snprintf(mix->name, sizeof(mix->name), "%s", item);
 		o->n_mixes++;
 	}

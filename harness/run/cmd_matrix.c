@@ -10,6 +10,7 @@
 #include "measure/env.h"
 #include "run/config.h"
 #include "run/matrix.h"
+#include "units.h"
 
 extern const struct cli_command cmd_matrix;
 
@@ -29,14 +30,28 @@ static const struct cli_option matrix_options[] = {
 	{NULL, NULL, NULL, NULL},
 };
 
+/* More parts than a matrix may have cells. */
+#define MATRIX_MAX_SHARDS 100000
+
 static int matrix_parse_shard(struct matrix_plan *plan, const char *text)
 {
-	char rest;
+	const char *slash = strchr(text, '/');
+	uint64_t shard, n_shards;
+	char first[32];
 
-	if (sscanf(text, "%u/%u%c", &plan->shard, &plan->n_shards, &rest) == 2 &&
-	    plan->shard >= 1 && plan->shard <= plan->n_shards && plan->n_shards <= 100000)
+	if (slash && (size_t)(slash - text) < sizeof(first))
+		snprintf(first, sizeof(first), "%.*s", (int)(slash - text), text);
+	else
+		slash = NULL;
+	if (slash && !units_parse_count(first, &shard) &&
+	    !units_parse_count(slash + 1, &n_shards) && shard >= 1 && shard <= n_shards &&
+	    n_shards <= MATRIX_MAX_SHARDS) {
+		plan->shard = (unsigned)shard;
+		plan->n_shards = (unsigned)n_shards;
 		return 0;
-	cli_error("--shard=%s: it is I/N with I from 1 to N, as 2/8", text);
+	}
+	cli_error("--shard=%s: it is I/N with I from 1 to N and N at most %d, as 2/8", text,
+		  MATRIX_MAX_SHARDS);
 	return EXIT_USAGE;
 }
 

@@ -14,11 +14,14 @@
 #include "cli.h"
 #include "mkdirs.h"
 #include "report/table.h"
+#include "run/matrix_job.h"
 #include "run/matrix_store.h"
 
 #define MESSAGE_BYTES 1024
 /* Gaps that are named one by one. */
 #define MAX_NAMED 10
+/* Of a cell's id. */
+#define MERGE_ID_DIGITS 16
 
 extern const struct cli_command cmd_merge;
 
@@ -42,6 +45,45 @@ static void merge_path(char *path, const char *dir, const char *file)
 
 /* ---------------------------------------------------------------- what belongs together */
 
+/* What `matrix` writes of a cell, and no more repetitions than it runs: each is looked for.  0 or EXIT_USAGE. */
+static int merge_check_cell(const char *path, const json_t *cell, size_t at)
+{
+	const char *id = json_string_value(json_object_get(cell, "id"));
+	const json_t *reps = json_object_get(cell, "reps");
+	const json_int_t n_reps = json_integer_value(reps);
+
+	if (!id || strlen(id) != MERGE_ID_DIGITS ||
+	    strspn(id, "0123456789abcdef") != MERGE_ID_DIGITS) {
+		cli_error("%s: cell %zu: \"id\" is '%.40s'; it must be %d hexadecimal digits", path,
+			  at + 1, id ? id : "", MERGE_ID_DIGITS);
+		return EXIT_USAGE;
+	}
+	if (json_is_integer(reps) && n_reps >= 1 && n_reps <= MATRIX_MAX_REPS)
+		return 0;
+	if (json_is_integer(reps))
+		cli_error("%s: cell %s: \"reps\" is %" JSON_INTEGER_FORMAT "; it must be 1 to %d",
+			  path, id, n_reps, MATRIX_MAX_REPS);
+	else
+		cli_error("%s: cell %s: \"reps\" is no whole number; it must be 1 to %d", path, id,
+			  MATRIX_MAX_REPS);
+	return EXIT_USAGE;
+}
+
+static int merge_check_identity(const char *path, const json_t *identity)
+{
+	const json_t *cells = json_object_get(identity, "cells");
+	int code = 0;
+
+	if (!json_is_array(cells) || json_array_size(cells) > MATRIX_MAX_CELLS) {
+		cli_error("%s: \"cells\" must be a list of at most %d cells, as `matrix` writes it",
+			  path, MATRIX_MAX_CELLS);
+		return EXIT_USAGE;
+	}
+	for (size_t at = 0; at < json_array_size(cells) && !code; at++)
+		code = merge_check_cell(path, json_array_get(cells, at), at);
+	return code;
+}
+
 static int merge_read_identities(struct merge *m)
 {
 	for (size_t i = 0; i < m->args->n_operands; i++) {
@@ -60,6 +102,8 @@ static int merge_read_identities(struct merge *m)
 				cli_error("%s:%d: %s", path, what.line, what.text);
 			return EXIT_USAGE;
 		}
+		if (merge_check_identity(path, m->identities[i]))
+			return EXIT_USAGE;
 	}
 	return 0;
 }

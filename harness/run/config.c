@@ -3,7 +3,7 @@
 #include "run/config.h"
 
 #define XXH_INLINE_ALL
-#include <errno.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -205,15 +205,17 @@ static int config_pin_list(struct run_config *c, const char *text)
 		char *end;
 		unsigned long first, last;
 
-		errno = 0;
+		/* strtoul() would wrap a sign around, and what is too large is ULONG_MAX. */
+		if (!isdigit((unsigned char)*at))
+			goto bad;
 		first = strtoul(at, &end, 10);
 		last = first;
-		if (end == at || errno != 0)
-			goto bad;
 		if (*end == '-') {
 			at = end + 1;
+			if (!isdigit((unsigned char)*at))
+				goto bad;
 			last = strtoul(at, &end, 10);
-			if (end == at || last < first)
+			if (last < first)
 				goto bad;
 		}
 		for (; first <= last; first++) {

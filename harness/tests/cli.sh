@@ -77,6 +77,9 @@ done
 
 run 2 "$program" peers --rounds=5,7
 says err '"5,7" is a list'
+# 2^32 + 90 is not 90.
+run 2 "$program" peers --mix=4294967386/5/5 --only=check
+says err '"4294967386/5/5" is not GET/INSERT/DELETE in percent'
 # Some 104 GiB of tables side by side.
 if [ "$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)" -lt 100000000 ]; then
 	run 2 "$program" peers --keys=2^10,2^26 --only=tables

@@ -261,6 +261,7 @@ expect 0 -- "$bin" export "$dir/faults" --format=hdr --output="$dir/hlog"
 
 # Options that exclude each other, and a range that holds nothing.
 expect 2 "--rep names one repetition" -- "$bin" run --strategy=leak --rep=3 --reps=5 --out="$dir/x"
+expect 2 "--pin=-18446744073709551615" -- "$bin" run --strategy=leak --pin=-18446744073709551615 --out="$dir/x"
 expect 2 "--pin=0,1-0" -- "$bin" run --strategy=leak --pin=0,1-0 --out="$dir/x"
 
 # Ctrl-C while the cost of tracking is measured ends the run, and the repetitions after it.

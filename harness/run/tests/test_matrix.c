@@ -26,6 +26,7 @@
 #include "run/matrix_progress.h"
 #include "run/matrix_store.h"
 
+extern const struct cli_command cmd_matrix;
 extern const struct cli_command cmd_merge;
 
 #ifdef RECLAIMBENCH_SANITIZED
@@ -702,6 +703,70 @@ static int merge(char *a, char *b, char *c, char *out, char *option)
 	return code;
 }
 
+/* A matrix.json that no matrix wrote is refused at once: each repetition it names would be looked for. */
+static void test_merge_checks_the_matrix(void **state)
+{
+	static const char *const cells[] = {
+		"[{\"id\": \"0123456789abcdef\", \"reps\": 100000000}]",
+		"[{\"id\": \"0123456789abcdef\", \"reps\": 4294967297}]",
+		"[{\"id\": \"0123456789abcdef\", \"reps\": 0}]",
+		"[{\"id\": \"0123456789abcdef\", \"reps\": 1.5}]",
+		"[{\"id\": \"0123456789abcdef\"}]",
+		"[{\"id\": \"../../x\", \"reps\": 1}]",
+		"[{\"reps\": 1}]",
+		"[7]",
+		"{}",
+		"null",
+	};
+	struct fixture *f = *state;
+	char part[128], path[160], out[160], text[256];
+
+	snprintf(part, sizeof(part), "%s/part", f->dir);
+	snprintf(path, sizeof(path), "%s/matrix.json", part);
+	snprintf(out, sizeof(out), "--out=%s/merged", f->dir);
+	assert_int_equal(mkdir(part, 0777), 0);
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		snprintf(text, sizeof(text), "{\"cells\": %s}\n", cells[i]);
+		write_text(path, text);
+		assert_int_equal(merge(part, NULL, NULL, out, NULL), EXIT_USAGE);
+	}
+	/* Good, with nothing finished. */
+	write_text(path, "{\"cells\": [{\"id\": \"0123456789abcdef\", \"reps\": 2}]}\n");
+	assert_int_equal(merge(part, NULL, NULL, out, NULL), EXIT_CHECK_FAILED);
+}
+
+/* I/N in numbers that are not cut to 32 bits. */
+static void test_shard_is_a_number(void **state)
+{
+	static const char *const bad[] = {"4294967297/4",
+					  "1/4294967300",
+					  "-4294967295/4",
+					  "0/4",
+					  "5/4",
+					  "1/100001",
+					  "1",
+					  "/4",
+					  "1/",
+					  "1/4/2",
+					  " 1/4",
+					  "1/4 ",
+					  "0000000000000000000000000000001x/4"};
+	struct fixture *f = *state;
+	char name[] = "matrix", dry[] = "--dry-run", shard[80], out[160];
+
+	write_text(f->job, "[a]\nstrategy=leak\nkeys=1\n");
+	snprintf(out, sizeof(out), "--out=%s/none", f->dir);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(shard, sizeof(shard), "--shard=%s", bad[i]);
+		assert_int_equal(
+			cmd_matrix.main(5, (char *[]){name, dry, out, shard, f->job, NULL}),
+			EXIT_USAGE);
+	}
+	snprintf(shard, sizeof(shard), "--shard=1/4");
+	assert_int_equal(cmd_matrix.main(5, (char *[]){name, dry, out, shard, f->job, NULL}),
+			 EXIT_GOOD);
+}
+
 static void test_shards_and_merge(void **state)
 {
 	struct fixture *f = *state;
@@ -837,6 +902,8 @@ int main(void)
 		TEST(test_bytes),
 		TEST(test_interrupt),
 		TEST(test_shards_and_merge),
+		TEST(test_merge_checks_the_matrix),
+		TEST(test_shard_is_a_number),
 		TEST(test_full_disk),
 		TEST(test_out_of_memory),
 		TEST(test_env_is_the_worst),
