@@ -74,6 +74,8 @@ static int events_try(void *ctx, const char *name)
 	}
 	pmu_close(thread);
 	pmu_set_destroy(set);
+	if (err)
+		cli_error("%s: %s", name, strerror(-err));
 	return err ? EXIT_CHECK_FAILED : EXIT_GOOD;
 }
 

@@ -548,12 +548,14 @@ static json_t *print_json_row(const struct comparison *c, const struct compare_r
 	int err = 0;
 
 	for (size_t i = 0; object && i < n; i++) {
-		/* Infinite and absent numbers are null; text that is not UTF-8 too. */
+		/* Infinite and absent numbers are null; text that is not UTF-8 too, but not for want of memory. */
+		errno = 0;
 		json_t *value = f[i].text		? json_string(f[i].text)
 				: f[i].is_flag		? json_boolean(f[i].number != 0)
 				: isfinite(f[i].number) ? json_real(f[i].number)
 							: NULL;
 
+		err |= !value && errno == ENOMEM;
 		err |= json_object_set_new(object, f[i].name, value ? value : json_null());
 	}
 	if (err) {
@@ -572,9 +574,11 @@ static int print_json(const struct comparison *c, const struct compare_options *
 	for (size_t i = 0; i < c->n_rows && !err; i++)
 		err = json_array_append_new(rows, print_json_row(c, &c->rows[i]));
 	for (size_t i = 0; i < c->n_remarks && !err; i++) {
+		errno = 0;
 		json_t *text = json_string(c->remarks[i]);
 
-		err = json_array_append_new(remarks, text ? text : json_null());
+		err = !text && errno == ENOMEM;
+		err |= json_array_append_new(remarks, text ? text : json_null());
 	}
 	json_t *all =
 		json_pack("{s:f, s:f, s:I, s:I, s:I, s:o, s:o}", "alpha", options->alpha,
