@@ -10,6 +10,7 @@
 #include "build_info.h"
 #include "goref/model.h"
 #include "goref/reference.h"
+#include "json_file.h"
 #include "measure/env.h"
 #include "report/csv.h"
 
@@ -226,7 +227,7 @@ static void reference_ids(struct reference_rows *r, const char *dir)
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%.4000s/env.json", dir);
-	r->recorded = json_load_file(path, 0, NULL);
+	r->recorded = json_file_load(path, NULL);
 	build = json_string_value(json_object_get(r->recorded, "build_id"));
 	env = json_string_value(json_object_get(r->recorded, "env_id"));
 	if (build && env) {

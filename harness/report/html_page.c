@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_file.h"
 #include "report/html.h"
 #include "report/text.h"
 
@@ -243,8 +244,7 @@ int html_environment(FILE *out, const struct plot_dir *p)
 	if (asprintf(&path, "%s/env.json", p->dir) < 0)
 		return -ENOMEM;
 	fputs("<h2 id=\"environment\">Environment</h2>\n", out);
-	errno = 0;
-	env = json_load_file(path, 0, &error);
+	env = json_file_load(path, &error);
 	free(path);
 	if (!env && errno == ENOMEM)
 		return -ENOMEM;

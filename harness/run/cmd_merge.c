@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "cli.h"
+#include "json_file.h"
 #include "mkdirs.h"
 #include "report/table.h"
 #include "run/matrix_job.h"
@@ -93,8 +94,7 @@ static int merge_read_identities(struct merge *m)
 		merge_path(path, m->args->operands[i], "matrix.json");
 		if (access(path, F_OK) && errno == ENOENT)
 			continue;
-		errno = 0;
-		m->identities[i] = json_load_file(path, 0, &what);
+		m->identities[i] = json_file_load(path, &what);
 		if (!m->identities[i]) {
 			if (errno)
 				cli_error("%s: %s", path, strerror(errno));

@@ -18,6 +18,7 @@
 
 #include "build_info.h"
 #include "clock.h"
+#include "json_file.h"
 #include "load/rng.h"
 #include "report/text.h"
 #include "run/matrix_child.h"
@@ -172,8 +173,7 @@ static int matrix_choose_run_id(struct matrix_state *m)
 		 (unsigned)getpid());
 	if (snprintf(path, sizeof(path), "%s/matrix.json", m->plan->out_dir) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	errno = 0;
-	before = m->plan->resume ? json_load_file(path, 0, NULL) : NULL;
+	before = m->plan->resume ? json_file_load(path, NULL) : NULL;
 	/* Damaged: matrix_store_open() tells where. */
 	if (m->plan->resume && !before && errno && errno != ENOENT)
 		return -errno;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "json_file.h"
 #include "run/matrix_store.h"
 
 /* fsync the folder a path lies in, so that a rename in it lasts. */
@@ -143,8 +144,7 @@ static int files_steal_pct(const char *path, double *pct)
 	const char *text;
 
 	*pct = -1;
-	errno = 0;
-	env = json_load_file(path, 0, NULL);
+	env = json_file_load(path, NULL);
 	if (!env)
 		return errno == ENOENT ? 0 : -errno;
 	text = json_string_value(json_object_get(json_object_get(env, "facts"), "run.steal"));

@@ -12,10 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "json_file.h"
 #include "mkdirs.h"
 #include "run/matrix_job.h"
 
-#define NAME_BYTES 64 /* one more than in store_read_line() */
+#define NAME_BYTES 64
 
 /* A temporary name holds the process's id: what a killed one left running cannot write into ours. */
 static void store_name(char *name, const char *id, unsigned rep, bool is_temporary)
@@ -141,8 +142,7 @@ static int store_identify(struct matrix_store *store, bool resume, bool allow_mi
 			 store->dir);
 		return -EEXIST;
 	}
-	errno = 0;
-	before = json_load_file(path, 0, &what);
+	before = json_file_load(path, &what);
 	if (!before && errno)
 		return store_fail(error, error_size, -errno, path);
 	if (!before) {
@@ -173,16 +173,23 @@ static int store_check_vacant(const char *dir, char *error, size_t error_size)
 	return -EEXIST;
 }
 
-/* Enter the name on a line of the journal, as store_append() writes it.  0; -EBADMSG: it is none of a journal; -ENOMEM.
- * Without jansson, whose parser leaves out a character or says "invalid" where it has no memory. */
+/* Enter the name on a line of the journal.  0; -EBADMSG: it is none of a journal; -ENOMEM. */
 static int store_read_line(json_t *names, const char *line, size_t length)
 {
-	char name[NAME_BYTES];
+	json_t *entry;
+	const char *name;
+	int err = -EBADMSG;
 
-	if (length < 2 || strcmp(line + length - 2, "}\n") ||
-	    sscanf(line, "{\"cell\":\"%63[^\"]\",", name) != 1)
-		return -EBADMSG;
-	return json_object_set_new(names, name, json_true()) ? -ENOMEM : 0;
+	if (line[length - 1] != '\n')
+		return err;
+	entry = json_text_load(line, NULL);
+	if (!entry)
+		return errno ? -errno : err;
+	name = json_string_value(json_object_get(entry, "cell"));
+	if (name)
+		err = json_object_set_new(names, name, json_true()) ? -ENOMEM : 0;
+	json_decref(entry);
+	return err;
 }
 
 /* The names in the journal, as a JSON object used as a set, and how many bytes of it are good: *good is below the size
@@ -277,8 +284,7 @@ static int store_read_result(const struct matrix_store *store, const char *name,
 	if (store_path(store, path, name, "result.json"))
 		return -ENAMETOOLONG;
 	/* Damaged is as good as missing; but for want of memory a finished one must not count as missing. */
-	errno = 0;
-	json = json_load_file(path, 0, NULL);
+	json = json_file_load(path, NULL);
 	if (!json)
 		return errno ? -errno : -ENOENT;
 	const char *reason = json_string_value(json_object_get(json, "reason"));
