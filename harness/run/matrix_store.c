@@ -296,39 +296,45 @@ static int store_read_result(const struct matrix_store *store, const char *name,
 	return 0;
 }
 
+static int store_recover_entry(struct matrix_store *store, const json_t *journal, const char *name)
+{
+	struct matrix_result result;
+	char path[PATH_MAX];
+	int err = 0;
+
+	if (!strncmp(name, ".tmp-", 5)) {
+		err = store_path(store, path, name, "");
+		return err ? err : store_remove(path);
+	}
+	if (name[0] == '.' || json_object_get(journal, name))
+		return 0;
+	err = store_read_result(store, name, &result);
+	if (!err)
+		err = store_append(store, name, &result);
+	store->n_recovered += !err;
+	return err == -ENOENT ? 0 : err;
+}
+
 /* Remove what was running, and enter what was finished but not yet in the journal. */
 static int store_recover(struct matrix_store *store, const json_t *journal)
 {
 	const int fd = fcntl(store->cells_fd, F_DUPFD_CLOEXEC, 0);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e;
-	char path[PATH_MAX];
-	int err = d ? 0 : -errno;
+	int err = -errno;
 
-	if (!d && fd >= 0)
-		close(fd);
-	if (d)
-		rewinddir(d);
-	while (!err && (errno = 0, e = readdir(d))) {
-		struct matrix_result result;
-
-		if (!strncmp(e->d_name, ".tmp-", 5)) {
-			err = store_path(store, path, e->d_name, "");
-			if (!err)
-				err = store_remove(path);
-		} else if (e->d_name[0] != '.' && !json_object_get(journal, e->d_name)) {
-			err = store_read_result(store, e->d_name, &result);
-			if (!err)
-				err = store_append(store, e->d_name, &result);
-			store->n_recovered += !err;
-			if (err == -ENOENT)
-				err = 0;
-		}
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return err;
 	}
-	if (d && !err)
+	rewinddir(d);
+	err = 0;
+	while (!err && (errno = 0, e = readdir(d)))
+		err = store_recover_entry(store, journal, e->d_name);
+	if (!err)
 		err = -errno; /* of readdir() */
-	if (d)
-		closedir(d);
+	closedir(d);
 	return err;
 }
 
